@@ -1,8 +1,8 @@
 """The client that the lifecycles use: it adds configuration, error texts and redaction to `api.client`.
 
 The caller names the operation of each request, and this client raises each error with a text for the user. It refuses a
-record that repeats a credential in a field that the state stores as plain text. An error shows a message of Justt or a
-proxy only if the redactor allows it.
+record that repeats a credential in a field that the state stores as plain text. An error shows a message from Justt or
+a proxy only if the redactor allows it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class JusttClient(Unpicklable):
 
     Args:
         settings: The configuration: address, API key, rate and timeout.
-        redactor: Withholds a text of Justt or a proxy that may repeat a credential; by default the process's redactor.
+        redactor: Withholds a text from Justt or a proxy that may repeat a credential; by default that of the process.
         debug: Called with one line for each attempt, without body or headers.
         options: Other arguments of `api.client.Client`.
 
@@ -240,7 +240,7 @@ class JusttClient(Unpicklable):
             return request()
         except ApiError as error:
             explained = self._messages.explained(error, purpose)
-        # Raised outside the `except` block, so that the API's error is not its context.
+        # Raised outside the `except` block, so that Python does not chain the API's error.
         raise explained
 
     def _add_secrets(self, inputs: Inputs) -> None:
@@ -267,7 +267,7 @@ class JusttClient(Unpicklable):
         return self._shown(record)
 
     def _require_clean(self, records: Iterable[RemoteRecord], *, status: int = 200) -> None:
-        """Verify that no field that is stored as plain text repeats a credential that the process has.
+        """Verify that no field that is stored as plain text repeats a credential that the process knows.
 
         Other texts are accepted even if they look like a credential, because an id may look like one.
         """
@@ -277,7 +277,7 @@ class JusttClient(Unpicklable):
     def _shown(self, record: RemoteRecord) -> RemoteRecord:
         """Return *record* with its message and any undocumented status redacted.
 
-        Every status is shown and stored, so an undocumented one must be redacted. No decision depends on it.
+        Every status is shown and stored, so an undocumented one must be redacted. No decision depends on its value.
         """
         changes = {}
         if record.message:

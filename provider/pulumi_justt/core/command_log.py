@@ -1,4 +1,4 @@
-"""Share between the provider processes of one command which resource of the program has which integration.
+"""Let the provider processes of one command share which resource of the program has which integration.
 
 Each provider resource has its own process, and the engine calls each process for its own resources only. So every
 process appends what it learns to one file per command in the journal's folder, and reads what the others appended:
@@ -34,7 +34,7 @@ class CommandLog:
 
     Args:
         journal: Provides the log's folder and the command's name.
-        base_url: The base URL of the API that has the integrations. Lines with another one are ignored.
+        base_url: The base URL of the API that has the integrations. Lines with another URL are ignored.
     """
 
     def __init__(self, journal: Journal, base_url: str) -> None:
@@ -66,13 +66,13 @@ class CommandLog:
             return sorted(self._by_id[integration_id])
 
     def has_another(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource is in the program and has another integration, or is being replaced."""
+        """Return whether the resource is in the program and has another integration, or is being replaced."""
         with self._lock:
             self._read()
             return urn in self._holders and self._holders[urn] != integration_id
 
     def awaited_of(self, urns: Iterable[str]) -> set[str]:
-        """Return the integrations of these resources for which a wait has started and not succeeded."""
+        """Return the integrations of these resources for which a wait has started but not succeeded."""
         with self._lock:
             self._read()
             return {held for held in map(self._holders.get, urns) if held in self._awaited}

@@ -6,7 +6,7 @@
     justt:environment          JUSTT_ENVIRONMENT            `production` (default) or `sandbox`. Use one stack for each.
     justt:baseUrl              JUSTT_BASE_URL               Another https address of that environment, or any address of
                                                             this machine, which makes the environment a simulator.
-    justt:referenceAccountId   none, on purpose             The account of resources that name none.
+    justt:referenceAccountId   none, on purpose             The account of resources that do not set one.
     justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    This stack's share of Justt's 1,000 requests a minute;
                                                             default 950.
     justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        The time limit of one request; default 30.
@@ -20,7 +20,7 @@ variables have no key in the configuration, because they are for one command or 
 
     JUSTT_API_KEY_OVERRIDE     Replaces every other API key for one command. Use it for `refresh` and `destroy` after a
                                rotation of the key, because they still use the old one.
-    JUSTT_ON_MISSING           `gone` makes that command accept a 404 as proof that an integration is gone.
+    JUSTT_ON_MISSING           `gone` makes the command accept a 404 as proof that an integration is gone.
     JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the provider
                                leaves the SDK's host unchanged. More than `--parallel` has no effect.
     JUSTT_STATE_DIR            The folder of the journal of creates, as an absolute path; default
@@ -87,12 +87,12 @@ class Settings(Unpicklable):
     Args:
         environment: The environment of Justt; `simulator` for any loopback address.
         base_url: The address of the API, without a trailing slash.
-        reference_account_id: The account of resources that name none.
+        reference_account_id: The account of resources that do not set one.
         requests_per_minute: Requests that this process may send in any 60 seconds.
         timeout_seconds: The time limit of one request.
         api_key: The API key, if there is one.
         api_key_origin: The setting or variable that the API key comes from.
-        claims_ambiguous: Whether a create whose response was lost claims the only integration that can be its result.
+        claims_ambiguous: Whether to claim the only candidate of a create whose response was lost.
         missing_is_gone: Whether this command accepts a 404 as proof that an integration is gone.
         workers: How many calls the provider's process serves at a time.
         debug: Whether each request is logged on stderr.
@@ -172,8 +172,8 @@ class Settings(Unpicklable):
 
 
 def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -> None:
-    # With a misspelt `environment`, the default would be production. A Pulumi project with the name "justt" has its own
-    # keys in this namespace.
+    # If the key `environment` is misspelled, the default is production. A Pulumi project with the name "justt" has its
+    # own keys in this namespace.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
         for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
             shown = shown_key(name)
@@ -323,7 +323,7 @@ def _parsed(url: str, origin: str) -> SplitResult:
 
 
 def _is_host(name: str, *, is_address: bool) -> bool:
-    """Return whether *name* is an IP address or, unless it must be one (*is_address*), a valid host name."""
+    """Return whether *name* is an IP address. Without *is_address*, a valid host name is accepted too."""
     try:
         ip_address(name)
     except ValueError:

@@ -15,7 +15,7 @@ from pulumi_justt.core.state import Properties, raise_unless_missing_allowed
 from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
 
 if TYPE_CHECKING:
-    # Needed only for annotations, so that a preview does not load the HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Deactivator"]
@@ -51,7 +51,7 @@ class Deactivator:
         self._clock_warned = threading.Lock()
 
     def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
-        """Send the deactivation by the recorded policy, and return whether the integration has stopped.
+        """Deactivate an integration by the recorded policy, and return whether it has already stopped.
 
         Warns:
             warning: The recorded date has passed when the integration is deleted.
@@ -82,7 +82,7 @@ class Deactivator:
                 self._tell(f"note: {operation}: it runs until {to_vendor_time(moment)}; the state no longer has it.")
         except UnexpectedResponse as unclear:
             if not self._has_stopped(integration_id, account, unclear):
-                # This includes a deactivation for a later date, because a record does not show it.
+                # A deactivation for a later date ends here too, because the record does not show that date.
                 raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
         except RequestRefused as refused:
             stopped = self._stopped_although(refused, integration_id, account, moment if moment > now else None)
@@ -97,13 +97,17 @@ class Deactivator:
     def _stopped_although(
         self, refused: RequestRefused, integration_id: str, account: str | None, later: datetime | None
     ) -> bool | None:
-        """Return whether the integration has stopped although Justt refused its deactivation; None if that failed.
+        """Decide what it means that Justt refused to deactivate the integration.
 
         Args:
             refused: The refusal.
             integration_id: The id at Justt.
             account: The account that the integration belongs to.
-            later: The date of the deactivation; None if it was to stop at once.
+            later: The date of the deactivation; None if the integration was to stop at once.
+
+        Returns:
+            Whether the integration has stopped: False if an earlier attempt scheduled that for later. None if the
+            deactivation failed.
 
         Warns:
             warning: A deactivation for later was sent twice, because the first response was lost.

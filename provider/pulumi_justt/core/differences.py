@@ -1,4 +1,4 @@
-"""Decide which changes require a replacement: those of any input that the API gets, because it has no update call."""
+"""Decide which changes require a replacement: any input that the API receives, because it has no update call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def replacing(olds: Properties, news: Properties) -> list[str]:
     """Return the paths of the changed properties that require a replacement."""
     payload, referred = olds.get("secretPayload"), news.get("secretReferences")
     if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
-        # A state of an older version has the references in `secretPayload`. A reference that has only moved to
+        # A state that an older version wrote has the references in `secretPayload`. A reference that has only moved to
         # `secretReferences` is not a change.
         moved = {name: value for name, value in referred.items() if payload.get(name) == value}
         payload = {name: value for name, value in payload.items() if name not in moved}
@@ -50,7 +50,7 @@ def _changed(path: str, old: object, new: object) -> Iterator[str]:
         for name in sorted({*old, *new}):
             yield from _changed(f"{path}.{name}", old.get(name), new.get(name))
     elif path in SETS and isinstance(old, list) and isinstance(new, list):
-        # Only in these lists the order has no meaning.
+        # The order of these lists has no meaning.
         if {*map(_as_sent, old)} != {*map(_as_sent, new)}:
             yield path
     elif _as_sent(old) != _as_sent(new):

@@ -43,7 +43,7 @@ from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestError, StateConflict
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["CreateCoordinator"]
@@ -378,7 +378,7 @@ class CreateCoordinator:
         self.intents.drop(urn, inputs)
 
     def _claim_returned_id(self, urn: str, inputs: Inputs, integration_id: str, snapshot: Listing) -> None:
-        """Record the id that a POST returned as the resource's own.
+        """Record that the resource owns the id that its POST returned.
 
         Raises:
             StateConflict: The integration existed before the create, or belongs to another resource.
@@ -450,9 +450,10 @@ class CreateCoordinator:
                     self._find_all(group)
                     unresolved.is_abandoned = unresolved.finding is None
                 finally:
-                    # Announce each second POST that will be sent, also after an error. Then they are all sent before
-                    # the next thread gets exclusive access, and those that are lost again are resolved together. Do
-                    # not announce the POST of a thread that gives up here: the lock waits for each announced one.
+                    # Announce each second POST that will be sent, even after an error. Then they are all sent before
+                    # the next thread gets exclusive access, and those that are lost again are resolved together. If
+                    # this thread has no finding, it sends no second POST, so do not announce one: the lock waits for
+                    # each announced POST.
                     self._posts.announce(sum(each.is_sent_again for each in group))
 
     def _find_all(self, group: list[_UnresolvedCreate]) -> None:
@@ -502,9 +503,9 @@ class CreateCoordinator:
     def _is_only_possible_create(self, unresolved: _UnresolvedCreate, candidate: RemoteRecord) -> bool:
         """Return whether the only candidate must come from this create, as far as this machine knows.
 
-        The other create may belong to this process, to another running process, or to a killed run whose resource
-        comes later in this update. The journal is read after the list. Each create writes its intent before
-        its POST, so each integration in the list that this machine created has an intent by then.
+        A create that may have made it too can belong to this process, to another running process, or to a killed run
+        whose resource comes later in this update. The journal is read after the list. Each create writes its intent
+        before its POST, so each integration in the list that this machine created has an intent by then.
         """
         # Refused creates, and those whose second POST succeeded, stay unresolved: the first POST may still take effect.
         return self._unresolved == [unresolved] and not any(

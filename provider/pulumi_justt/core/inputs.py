@@ -1,7 +1,7 @@
 """The inputs of both resources, the deactivation policy, and the marker for values that a preview does not know.
 
 The stack's state has the API's names, which are the aliases of the fields. The state has no nulls: an optional
-value is absent. A key that is absent from an old state equals its default.
+property without a value is absent. A key that is absent from an old state equals its default.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@
     delete  DELETE with the recorded deactivation policy; already INACTIVE: success               1
             with deletionProtection, unless it is being replaced: refused                         0
             if `ownership` does not allow the deactivation: sends nothing and releases it         0
-            if its replacement comes after it and could not be sent: refused (`replacements`)     0
+            if its replacement is created later and can't be sent: refused (`replacements`)       0
             after a response that is a proxy's page: success if a GET says INACTIVE, else error   2
 
 The API never returns the inputs of an integration, so the state keeps everything except status and go-live date. No
@@ -62,7 +62,7 @@ from pulumi_justt.errors import (
 from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
-    # Needed only for annotations, so that a preview does not load the HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["IntegrationLifecycle"]
@@ -442,7 +442,7 @@ class IntegrationLifecycle:
         return resolved
 
     def _require_one_environment(self, operation: str) -> None:
-        """Refuse a create in another environment than the one that this process has seen in the state.
+        """Refuse a create in an environment other than the one that this process has seen in the state.
 
         Raises:
             StateConflict: Another resource of the stack is recorded in another environment.

@@ -4,7 +4,7 @@ An intent says that this machine started a create for a resource. It is unresolv
 created integration, or until it is known that nothing was created. The next create of that resource looks for it:
 
 the intent that it finds                     what the provider does
-has a decision of `pulumi-justt recover`     carries out the decision
+has the user's decision from `recover`       carries out the decision
 has an id that Justt shows as INACTIVE       drops the intent and starts the create
 has another id                               raises an error that names it. Even a command that ended normally proves
                                              nothing, because the engine may have failed to save the id. If the engine
@@ -45,7 +45,7 @@ from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, RequestRefused, StateConflict
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Intents", "describe_create", "outcome_unknown", "sleep_unless"]
@@ -357,8 +357,8 @@ class Intents:
     def _require_no_former(self, urn: str, inputs: Inputs) -> None:
         """Refuse a create if an earlier run may have created the same integration under a former URN.
 
-        A URN that this process does not see in the program may be the resource's former one. Or it may be another
-        resource, with another key, that another process serves. So the provider claims nothing unless the user
+        A URN that this process does not see in the program may be the resource's former one. Or it may belong to
+        another resource, which another process serves with another key. So the provider claims nothing unless the user
         decided that with `pulumi-justt recover`.
 
         Raises:
@@ -460,7 +460,7 @@ class Intents:
         with self._lock:
             if self._earlier is None:
                 # Read the journal only once, before it has this process's own intents. Index it by name, because there
-                # may be a thousand creates, and each looks three times.
+                # may be a thousand creates, and each looks up its intents three times.
                 self._earlier = defaultdict(list)
                 for intent in self._journal.intents():
                     if intent.is_at(self._base_url):
@@ -475,7 +475,7 @@ class Intents:
             inputs: The inputs of the create.
             intent: The earlier run's intent.
             integration_id: The id in the intent.
-            former: The URN that the earlier run created it for, if that is another one.
+            former: The URN that the earlier run created it for, if the resource has another URN now.
 
         Raises:
             StateConflict: The earlier run's integration is live, or Justt does not show it.
@@ -627,7 +627,7 @@ def sleep_unless(client: JusttClient, seconds: float, is_over: Callable[[], bool
     Args:
         client: Has the clock and the sleep.
         seconds: How long to sleep.
-        is_over: Whether to stop early; the sleep notices this within a second.
+        is_over: Returns whether to stop early; it is called every second.
     """
     end = client.clock() + seconds
     slices = max(1, math.ceil(seconds / _POLL_SECONDS))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pulumi_justt.api.models import RemoteRecord
 
 if TYPE_CHECKING:
-    # Only a type here, so that a preview loads no HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
 __all__ = ["MOST_PAGES", "MOST_SECONDS", "Listing", "list_all"]

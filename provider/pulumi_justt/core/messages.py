@@ -87,7 +87,7 @@ class Messages:
 
     Args:
         settings: The address and the API key that the requests use.
-        redactor: Withholds a text of Justt or a proxy that may repeat a credential.
+        redactor: Withholds a text from Justt or a proxy that may repeat a credential.
     """
 
     settings: Settings
@@ -143,7 +143,7 @@ class Messages:
 
     def _refused(self, error: ApiStatusError, purpose: Purpose) -> RequestRefused:
         # The API itself answers 404 only to a request for one id, because every account has a list and accepts creates.
-        # And its own errors are JSON.
+        # And the API's own errors are JSON.
         is_of_api = purpose.is_of_one_id and error.is_json
         if error.status == HTTPStatus.NOT_FOUND and not is_of_api:
             remediation = not_of_the_api_remediation(self.settings.base_url)

@@ -1,6 +1,6 @@
 """Decide which resource may deactivate which integration, and when.
 
-In these docs a record is one integration at Justt. A resource holds a record if the state says so, or if the resource
+In this module a record is one integration at Justt. A resource holds a record if the state says so, or if the resource
 has adopted or created it. The rules depend on the order of the engine's calls, and on the journal (`core/journal`):
 
     in an `up`            the engine calls every `check` before every `delete`, so the provider knows the program by
@@ -10,7 +10,7 @@ has adopted or created it. The rules depend on the order of the engine's calls, 
                           depends on the owner, the provider does not see it in time in the update that replaces the
                           owner with `delete_before_replace`
     a rename by an alias  `check`, `diff` and `create` get the new URN, the `delete` of a rotation gets the old one
-    with `--refresh`      the engine calls `read` and `diff` before any `check`, also for resources that may be leaving
+    with `--refresh`      the engine calls `read` and `diff` before any `check`, even for resources that may be leaving
                           the program
     with `--replace`      the engine does not call `diff`, and `check` gets no old inputs
     in a `destroy`,       the engine calls `delete` only
@@ -33,7 +33,7 @@ has adopted or created it. The rules depend on the order of the engine's calls, 
     an IntegrationReady still waits for, at a record that replaces it         diff, create, waits     refused
     is any other one                                                                                  deactivated
 
-An adoption record lasts until its resource is deleted, also after the program removed `adopt_id`. The claim of the
+An adoption record lasts until its resource is deleted, even after the program removed `adopt_id`. The claim of the
 resource that created the record ends when the record is released to an adopter, which is then its only owner.
 
 *Released* means that the provider sends nothing: the state forgets the record, Justt keeps it, and a note says so.
@@ -110,7 +110,7 @@ class Ownership(Unpicklable):
         self._created: set[str] = set()
         """The ids that creates of this process returned."""
         self._awaited: set[str] = set()
-        """The ids for which a wait has started and not succeeded."""
+        """The ids for which a wait has started but not succeeded."""
         self._held_until_ready: defaultdict[str, set[str]] = defaultdict(set)
         """For the id of each replacement, the ids of the records that must keep running until it is ready."""
 
@@ -177,12 +177,12 @@ class Ownership(Unpicklable):
             return self._adopted_in_place.get(urn) if is_own else None
 
     def keeps(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program keeps the record: then a `delete` ends an earlier replacement."""
+        """Return whether the program keeps the record in the resource; then `delete` ends an earlier replacement."""
         with self._lock:
             return self._kept.get(urn) == integration_id
 
     def has(self, urn: str, integration_id: str) -> bool:
-        """Return whether a resource of the program has the record now, according to the latest `diff` or `create`."""
+        """Return whether the resource is in the program and has the record now, by the latest `diff` or `create`."""
         with self._lock:
             return self._current.get(urn) == integration_id
 
@@ -199,7 +199,7 @@ class Ownership(Unpicklable):
         return self._log.has_another(urn, integration_id)
 
     def declares(self, urn: str, account: str | None, external_identifier: str) -> bool:
-        """Return whether `check` has seen the resource in the program, for this integration."""
+        """Return whether `check` has seen the resource in the program, with this account and identifier."""
         inputs = self.inputs_of(urn)
         return inputs is not None and (account, external_identifier) == (
             inputs.get("referenceAccountId"),
@@ -244,21 +244,21 @@ class Ownership(Unpicklable):
         )
 
     def require_sole_holder(self, urn: str, integration_id: str, operation: str) -> None:
-        """Refuse a second resource of the program for one record.
+        """Refuse the call if another resource of the program has the record.
 
         Raises:
             StateConflict: Another resource of the program has the record.
         """
         with self._lock:
             # A holder that is only in the state does not count: an earlier update may have replaced it. If the other
-            # resource holds the record now, its own `diff` notes that, and the later of the two calls gets here.
+            # resource holds the record now, its own `diff` notes that, and the later of the two calls is refused.
             others = [each for each in self._other_holders(urn, integration_id) if self._current.get(each)]
             # A refresh reads the state before `check` shows the program.
             if others and urn in self._program:
                 self._refuse_second(others[0], integration_id, operation)
 
     def require_no_other_process(self, urn: str, integration_id: str, operation: str) -> None:
-        """Refuse a second resource for one record if another process of this command serves the other resource.
+        """Refuse the call if a resource that another process of this command serves has the record.
 
         Raises:
             StateConflict: Another resource of the program has the record.
@@ -322,7 +322,7 @@ class Ownership(Unpicklable):
         return self._creator_reason(urn, integration_id)
 
     def _creator_reason(self, urn: str, integration_id: str) -> str | None:
-        """Return why to release a record that this resource adopted and another one created and may still have."""
+        """Return why this resource must release a record that it adopted and that another resource created, or None."""
         creator = self._journal.claimant(self._base_url, integration_id)
         if creator in (None, urn) or not self._journal.has_adopted(self._base_url, integration_id, urn):
             return None
@@ -381,7 +381,7 @@ class Ownership(Unpicklable):
 
     @staticmethod
     def _refuse_second(holder: str, integration_id: str, operation: str) -> NoReturn:
-        """Refuse a second resource of the program for one record.
+        """Refuse the call, because another resource of the program has the record.
 
         Raises:
             StateConflict: Another resource of the program has the record.

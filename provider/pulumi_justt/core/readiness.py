@@ -43,7 +43,7 @@ from pulumi_justt.errors import CancelledError, NotReady, RequestFailed, Request
 from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
-    # Needed only for annotations, so that a preview does not load the HTTP library.
+    # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.api.batch_reader import PageCache
     from pulumi_justt.core.client import JusttClient
 
@@ -104,8 +104,8 @@ class ReadinessLifecycle:
         """Validate *news* and fill in the environment, deterministically and without I/O."""
         inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
-            # A preview that updates the integration makes all its outputs unknown, also those that it does not have.
-            # An update cannot add them, so remove them here.
+            # In a preview that updates the integration, all its outputs are unknown, even those that have no value in
+            # the state. The update cannot give them a value, so remove them here.
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]

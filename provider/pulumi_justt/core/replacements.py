@@ -42,7 +42,7 @@ class Replacements(Unpicklable):
                 self._pending[urn] = inputs
 
     def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool, has_unknowns: bool) -> None:
-        """Note which record the engine compared with a resource, and whether the resource replaces it."""
+        """Note that `diff` got a resource with this record, and whether the update replaces the record."""
         with self._lock:
             if urn in self._pending:
                 self._compared[integration_id] = urn

@@ -54,7 +54,8 @@ class Session:
     def add_integration(self, integration_id: str, recorded: Properties) -> None:
         """Pass the credentials of an existing integration to the redactor.
 
-        The value that a reference had at the create is unknown: the variable or the file may have another value now.
+        The value that a reference had when the integration was created is unknown: the variable or the file may have
+        another value now.
         """
         self.add_secrets(recorded)
         self.note_references(recorded)
@@ -64,7 +65,7 @@ class Session:
 
     def note_references(self, properties: Properties) -> None:
         """Mark the redactor as incomplete if *properties* has references, whose values at Justt are unknown."""
-        # A state from before `secretReferences` has the references among the values.
+        # A state that an older version wrote has the references in `secretPayload`.
         if properties.get("secretReferences") or references.are_in(properties.get("secretPayload")):
             self.redactor.mark_incomplete()
 

@@ -1,7 +1,7 @@
-"""Helpers for recorded properties, and the rules about the state that every resource follows; without requests.
+"""Helpers for recorded properties, and the rules about the state that every resource follows. It sends no requests.
 
 Properties are mappings with the API's keys, as in the state. No resource leaves the state without proof that it is
-gone, and no call reaches another environment than the recorded one.
+gone, and no call reaches an environment other than the recorded one.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) 
 
 
 def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[str, str]]:
-    """Yield a failure of check if the recorded environment is not the configured one."""
+    """Yield a failure of `check` if the recorded environment is not the configured one."""
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
         yield (
@@ -125,7 +125,7 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
 
 
 def require_same_environment(settings: Settings, operation: str, olds: Properties) -> None:
-    """Refuse a request to another environment than the recorded one, or with an account that is not a valid header.
+    """Refuse a request to an environment other than the recorded one, or with an account that is not a valid header.
 
     Raises:
         StateConflict: The integration was recorded in another environment than the configured one.
