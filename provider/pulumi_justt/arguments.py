@@ -90,7 +90,7 @@ def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:
     Args:
         resource: The resource of the argument, for the error text.
         name: The argument's name, for the error text.
-        value: The argument's value. An `Output`, also inside the value, is verified when it is known.
+        value: The argument's value. An `Output`, even inside the value, is verified when it is known.
         depth: The number of lists and objects around the value. At depth 0, None means absent; deeper, it is null.
 
     Raises:
@@ -130,7 +130,7 @@ def given(
     remediation: str = "give a value, as no other setting is used instead",
     problem: Callable[[str], str | None] = lambda _value: None,
 ) -> Any:  # noqa: ANN401 - as above
-    """Return the text *value* as `sendable` does, but refuse an empty text, because another setting would replace it.
+    """Return the text *value* as `sendable` does, but refuse an empty text: the provider would use another setting.
 
     Args:
         resource: The resource of the argument, for the error text.

@@ -55,7 +55,7 @@ def wire_name(python_name: str) -> str:
 
 
 class Credentials(Unpicklable):
-    """Base of the credentials with which Justt signs in at the payment service provider. Use one of the subclasses.
+    """Base of the credentials with which Justt signs in to the payment service provider. Use one of the subclasses.
 
     Every field takes a plain value, an `Output`, or a reference (`from_env`, `from_file`). The state stores a field as
     a secret, unless it is an identifier or a reference. `repr` shows no value. Two instances are equal only if they are
@@ -295,7 +295,7 @@ _FIELDS = frozenset(name for shape in CREDENTIAL_TYPES.values() for name in shap
 
 
 def python_names(secret_type: str) -> dict[str, str]:
-    """Return the Python name of each field of *secret_type*, keyed by the API's; nothing for an unlisted type."""
+    """Return the Python name of each field of *secret_type*, keyed by its API name; empty for an unlisted type."""
     shape = CREDENTIAL_TYPES.get(secret_type)
     return {} if shape is None else {name: f.name for name, f in shape.wire_fields().items()}
 

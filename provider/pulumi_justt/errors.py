@@ -135,7 +135,7 @@ class RequestRefused(RequestError):
         return self.status == 404 and self.is_of_api  # noqa: PLR2004 - the HTTP status
 
     def of_given_id(self) -> Self:
-        """Return the error for an id that the user wrote. After a 404, the remediation begins with checking the id."""
+        """Return the error for an id that the user wrote. After a 404, the remediation first says to check the id."""
         if not self.is_not_found:
             return self
         return self.but(
@@ -218,7 +218,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.55) -> str:
     Args:
         word: The word that the user wrote.
         known: The words that the user may have meant. *word* itself is never suggested.
-        cutoff: The least similarity, from 0 to 1.
+        cutoff: The minimum similarity, from 0 to 1.
     """
     by_folded = {_folded(item): item for item in known if item != word}
     likeness, best = max(((_likeness(item, _folded(word)), item) for item in by_folded), default=(0.0, ""))

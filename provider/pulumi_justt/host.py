@@ -151,7 +151,7 @@ def watch_engine() -> None:
     This does nothing in a process that is not the SDK's dynamic host, or if the thread already runs. It also does
     nothing if the engine can't be reached now, because a refused connection would then prove nothing later.
     """
-    global _is_watched  # noqa: PLW0603 - one fact of the process
+    global _is_watched  # noqa: PLW0603 - a process has one watcher
     with _watch_lock:
         address = None if _is_watched else engine_address()
         if address is None or _connect(address) is not True:
@@ -163,7 +163,7 @@ def watch_engine() -> None:
 
 
 def engine_address() -> tuple[str, int] | None:
-    """Return the engine's address, with which it started this process; None if this is not the SDK's dynamic host."""
+    """Return the engine's address, this process's last argument; None if this is not the SDK's dynamic host."""
     # Never end any other process, such as a user's tests that have a similar last argument.
     if not is_host():
         return None
@@ -212,7 +212,7 @@ def _connect(address: tuple[str, int]) -> bool | None:
     except ConnectionRefusedError:
         return False
     except (OSError, OverflowError, ValueError):
-        # A timeout or a lack of ports may come from the load of this machine and proves nothing.
+        # A timeout or a lack of free ports may be due to load on this machine, so it proves nothing.
         return None
     return True
 

@@ -73,7 +73,7 @@ def _shown(error: Exception, called: Callable[..., Any], args: Sequence[Any], kw
 
 
 def _surplus(called: Callable[..., Any], kwargs: Mapping[str, Any]) -> str | None:
-    """Return the text for a keyword argument that *called* does not have, or None."""
+    """Return the error text for a keyword argument that *called* does not have, or None."""
     known = [name for name in inspect.signature(called).parameters if name not in ("self", "cls")]
     name = next((each for each in kwargs if each not in known), None)
     if name is None:

@@ -3,7 +3,8 @@
 The state of every stack refers to classes of this module by dotted path, so the paths never change. Instances have no
 attributes when they are pickled, so a later version of this package can serve a state that an earlier one wrote. Only
 the provider process runs the methods, so only the methods import the core with its HTTP and validation libraries. One
-process serves all resources of a stack, and its providers share one client and its rate limit.
+process serves all resources that use the same Pulumi provider: the default one, or one `justt.Provider`. The two
+classes share the client and the rate limiter of that process.
 
 Three properties of the engine and its SDK shape the code: numbers arrive as floats, `Unknown` objects can be anywhere
 in a property, and the engine shows an exception with its whole traceback.
@@ -150,7 +151,8 @@ class _Provider(ResourceProvider):
         from pulumi_justt.redaction import shared_redactor  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import set_max_workers  # noqa: PLC0415 - likewise
 
-        # Since Python 3.12 `cached_property` takes no lock. Two cores would not see each other's creates.
+        # Since Python 3.12 `cached_property` takes no lock, so two threads could build a core each. Then neither core
+        # would see the creates of the other.
         with _core_lock:
             built: IntegrationLifecycle | ReadinessLifecycle | None = vars(self).get("_core")
             if built is None:

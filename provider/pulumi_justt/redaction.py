@@ -24,30 +24,30 @@ from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Redactor", "shared_redactor"]
 _SHOWN = 300
-"""The most characters of Justt's or a proxy's text in an error."""
+"""The maximum number of characters that an error shows of a text from Justt or a proxy."""
 _SHOWN_FROM = 2_000
 """The number of characters at the start of a text that an error may quote from."""
 _SEARCHED = 4_000
-"""The characters of a text that are searched. They include enough of any credential that starts in `_SHOWN_FROM`."""
+"""The number of characters of a text to search. They include enough of any credential that starts in `_SHOWN_FROM`."""
 _MOST_DECODED = 40 * _SEARCHED
-"""The most characters of decoded text to search. If there are more, the text is withheld."""
+"""The maximum number of characters of decoded text to search. If there are more, the text is withheld."""
 
 _SHORTEST = 4
 """The shortest credential to search for. A shorter one occurs in other text by chance."""
 _RUN = 8
-"""The length of a run: so many consecutive characters of a long credential do not occur in other text by chance."""
+"""The length of a run: this many consecutive characters of a long credential do not occur in other text by chance."""
 _SHORTEST_WITH_PARTS = 16
 """The shortest credential that is searched for by its runs."""
 _MOST_RUNS = 4_096
-"""The most runs to remember of one credential. A file of 1 MB has more."""
+"""The maximum number of runs to remember of one credential. A file of 1 MB has more."""
 _RECORD_RUN = 12
-"""The length of a run in records: so many characters, with a digit among them, do not occur in an id by chance."""
+"""The length of a run in records: this many characters, including a digit, do not occur in an id by chance."""
 _LONGEST_SECRET = 1_000_000
-"""The most characters of a credential to search for. Justt accepts no request with more."""
+"""The maximum number of characters of a credential to search for. Justt accepts no request with more."""
 _MOST_OF_RECORDS = 400_000
-"""The most characters of a page's fields to search: enough for thousands of records, and a page has at most 100."""
+"""The maximum number of characters of a page's fields to search. Thousands of records fit; a page has at most 100."""
 _MOST_LEVELS = 4
-"""The most levels of escapes to remove from a credential that appears to contain escapes."""
+"""The maximum number of levels of escapes to remove from a credential that appears to contain escapes."""
 
 _ARMOR = re.compile(r"-----(BEGIN|END) [A-Z0-9 ]+-----")
 """A first or last line of a PEM file, which is the same in all files of a type."""
@@ -115,7 +115,7 @@ Such a field is up to three words and a short number, a date, or a database id (
 the time).
 """
 _LONG_ID = 12
-"""The least length of a field that may count as an id of Justt because a known id has the same length."""
+"""The minimum length of a field that may count as an id of Justt because a known id has the same length."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -200,7 +200,7 @@ class Redactor(Unpicklable):
     def error_id(self, text: str | None) -> str | None:
         """Return *text* if it is an errorId that may be shown: a short token without a credential.
 
-        While a credential is unknown, only a short number or a UUID may be shown, whose format rules out a credential.
+        While a credential is unknown, only a short number or a UUID may be shown: their format rules out a credential.
         """
         form = _TOKEN if self.is_complete else _SHORT_ID
         return text if text and form.fullmatch(text) and self.is_clean(text) else None
@@ -213,8 +213,8 @@ class Redactor(Unpicklable):
         """Return whether *fields* of Justt's records, which are stored and shown in plain text, contain no credential.
 
         A short credential, or a short part of a long one, can occur in an id by chance. So this looks only for a
-        credential that is a whole field, for seven eighths of a credential, and for twelve consecutive characters of
-        one with at least one digit.
+        credential that is a whole field, for seven eighths of a credential, and for twelve consecutive characters of a
+        credential that include a digit.
         """
         fields = list(fields)
         text = _BOUNDARY.join(fields)
@@ -235,7 +235,7 @@ class Redactor(Unpicklable):
     def _is_harmless(self, field: str) -> bool:
         if field in self._plain_texts or _is_short(field):
             return True
-        # Justt documents no format of its ids. A text with the length and case of an id in the state counts as an id.
+        # Justt documents no format for its ids. A text with the length and case of an id in the state counts as an id.
         forms = {(len(text), text.islower()) for text in self._added_ids | self._expected_ids if not _is_short(text)}
         return len(field) >= _LONG_ID and (len(field), field.islower()) in forms
 
@@ -267,7 +267,7 @@ class Redactor(Unpicklable):
         letters = _letters(text)
         if not self._runs.isdisjoint(_runs(letters)):
             return True
-        # Iterate over copies, as another thread may add secrets. Long ones were already searched for by their runs.
+        # Iterate over copies, as another thread may add secrets. Long secrets were already searched for by their runs.
         words = (word for word in tuple(self._words) if len(word) < _SHORTEST_WITH_PARTS)
         if any(word in letters for word in words):
             return True
@@ -323,7 +323,7 @@ def shared_redactor() -> Redactor:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield the texts and numbers in *value*, but not true and false, which are no credentials."""
+    """Yield the texts and numbers in *value*, but not true and false, which are not credentials."""
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         yield str(value)
     children = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
@@ -342,8 +342,8 @@ def _without_space(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    # Normalize each character alone. For a whole text, Python would also sort the accents, which is slow, and they are
-    # dropped anyway.
+    # Normalize each character separately. For a whole text, Python would also sort the accents. That is slow and has no
+    # use, because the accents are dropped.
     return text.lower() if text.isascii() else "".join(map(_plain_character, text))
 
 

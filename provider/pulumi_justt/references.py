@@ -105,7 +105,7 @@ class FileReference(Reference):
         above = [each for each in (home, *home.parents) if each != each.parent]
         path = _walked(home, self.place)
         for parent in path.parents:
-            # This keeps a symbolic link inside the checkout, and resolves one outside that leads to the checkout.
+            # This keeps a symbolic link inside the checkout, and resolves a link outside that leads to the checkout.
             if (real := parent.resolve()) in above:
                 parts = [*[".."] * above.index(real), *path.relative_to(parent).parts]
                 return FileReference("/".join(parts), self.version)
@@ -155,9 +155,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _PUBLIC_KEY = re.compile(r"pk_(live|test)_")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _FEWEST_RANDOM = 16
-"""The least length, in characters, at which random letters and digits can be distinguished from words."""
+"""The minimum length, in characters, at which random letters and digits can be distinguished from words."""
 _SHORTEST_WORD = 2.5
-"""The least average word length, in characters, of a name. Random letters and digits have an average of two."""
+"""The minimum average word length, in characters, of a name. Random letters and digits have an average of two."""
 _RESERVED = ("PULUMI_", "JUSTT_")
 """The prefixes of variables that configure Pulumi and this provider. Some hold keys and passphrases."""
 
@@ -213,7 +213,7 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
         )
     if (problem := color_problem(place)) is not None:
         raise ValueError(f"the path of from_file {problem}")
-    # The same on every operating system.
+    # Store `/` on every operating system, so that the state is the same.
     reference = FileReference(_below_home(place.replace("\\", "/")), _version(version))
     if reference.place.startswith("~"):
         return reference
@@ -256,7 +256,7 @@ def _program_folder() -> str | None:
     """Return the program's folder, where the provider process runs; None if no language host started this process."""
     # Don't use the working directory, which the program may have changed.
     arguments = sys.orig_argv
-    if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119 - str
+    if not any(os.path.basename(each).startswith("pulumi-language-python") for each in arguments):  # noqa: PTH119 - a str
         return None
     return next((value for option, value in pairwise(arguments) if option == "--pwd"), None)
 
@@ -309,7 +309,7 @@ def from_wire(value: object) -> Reference | None:
 
 
 def are_in(payload: object) -> bool:
-    """Return whether any value in *payload* looks like a reference, as in a state from before `secretReferences`."""
+    """Return whether any value in *payload* looks like a reference, as in a state of an older version."""
     return isinstance(payload, Mapping) and any(map(from_wire, payload.values()))
 
 

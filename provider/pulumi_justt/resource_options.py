@@ -36,7 +36,8 @@ def with_checked_paths(
     Args:
         opts: The options of a resource. This function does not change them.
         secret_type: The resource's secret type, which determines the fields of `secretPayload`.
-        payload: The resource's credential fields, keyed by the API's names. A reference in it has paths of its own.
+        payload: The resource's credential fields, keyed by the API's names. A reference has its path
+            below `secretReferences`.
 
     Raises:
         ValueError: The resource option is not supported, or the property path does not exist.

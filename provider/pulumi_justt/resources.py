@@ -103,7 +103,7 @@ class _JusttResource(Resource):
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
         _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
-        # Include the properties that the program leaves out: the SDK makes outputs only of properties that are passed.
+        # Include the properties that the program leaves out: the SDK makes outputs only for properties that are passed.
         names = [each.name for each in self._properties]
         # Not dynamic.Resource.__init__, which does the same but pickles the provider again for each resource.
         CustomResource.__init__(
@@ -120,14 +120,14 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
 
     The API can only create and deactivate integrations. A change to any argument except *deactivation*,
     *deletion_protection* and *allow_unlisted* therefore creates a new integration and then deactivates this one.
-    The provider validates all arguments before it sends a request, also during `pulumi preview`.
+    The provider validates all arguments before it sends a request, including during `pulumi preview`.
 
     Args:
         resource_name: The resource's name in the stack.
         external_identifier: Your own identifier for the connection, 1 to 255 characters.
         integration_name: The name that Justt shows. The API cannot rename an integration, so a new name replaces it.
         source: The payment service provider.
-        credentials: How Justt signs in at the payment service provider; one of the classes in
+        credentials: How Justt signs in to the payment service provider; one of the classes in
             `pulumi_justt.credentials`.
         merchant_account_codes: The merchant accounts that the integration covers, in any order.
         reference_account_id: The Justt account that the integration belongs to, if the API key has access to several.
@@ -232,7 +232,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     @property
     def integration_id(self) -> Output[str]:
         """The integration's id at Justt, which is also the resource's id."""
-        # In the preview of an update, `id` is the only known output. Any other would show dependents as changed.
+        # In the preview of an update, `id` is the only known output. With any other output, Pulumi would show
+        # dependents as changed.
         return self.id
 
     status = _Attribute[str]()
@@ -371,7 +372,7 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
 
 
 class Provider(ProviderResource):
-    """Another API key for some integrations of a stack. Pass it to them with `ResourceOptions(provider=...)`.
+    """A Pulumi provider with its own API key. Pass it to integrations with `ResourceOptions(provider=...)`.
 
     All other settings come from the stack's configuration. The default account does not, because an account belongs to
     an API key: set `reference_account_id` here.
@@ -403,7 +404,8 @@ class Provider(ProviderResource):
         resource = f"provider {resource_name!r}"
         settings = {
             **shared,
-            # Marks an explicit provider. It would look like the default one if a transformation removed its API key.
+            # Marks an explicit provider. Without this key, the provider would look like the default one if a
+            # transformation removed its API key.
             "justt:provider": resource_name,
             # Must not be empty: the provider would use JUSTT_API_KEY instead, which is the key of another account.
             "justt:apiKey": Output.secret(given(resource, "api_key", api_key, problem=_problem_of_key)),

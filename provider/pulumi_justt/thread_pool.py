@@ -1,4 +1,4 @@
-"""Size the thread pool of the SDK's dynamic host. This is the only module that touches its private parts.
+"""Size the thread pool of the SDK's dynamic host. No other module uses the pool's private attributes.
 
 The host serves four calls at a time for every value of `--parallel`, and has no setting for it. This module raises that
 to JUSTT_WORKERS (default 16), and adds one thread for each call that only waits. If the host's internals differ from
@@ -88,7 +88,7 @@ def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> b
     if count <= 0:
         return False
     try:
-        with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads under it
+        with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads while it holds it
             if not isinstance(pool._idle_semaphore, _NeverIdle):  # noqa: SLF001 - no public name
                 pool._idle_semaphore = _NeverIdle()  # type: ignore[assignment]  # noqa: SLF001 - no public name
             pool._max_workers += count  # noqa: SLF001 - no public name

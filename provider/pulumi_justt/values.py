@@ -47,12 +47,12 @@ NOT_OF_JSON = "is not a JSON value"
 IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
 DEEPEST = 32
-"""The most levels of nesting. The SDK has no limit, so it would never finish with a list that contains itself."""
+"""The maximum depth of nesting. The SDK has no limit, so it would never finish with a list that contains itself."""
 TOO_DEEP = f"has more than {DEEPEST} levels of lists and objects, or contains itself"
 LONGEST_ID = 255
-"""The most characters of an id. Justt's ids are shorter, and a longer one may not fit into a URL."""
+"""The maximum number of characters of an id. Justt's ids are shorter, and a longer one may not fit into a URL."""
 _MARKUP = "<{%"
-"""The start of a color in Pulumi's output. An unknown color makes the CLI crash in the middle of an update."""
+"""The start of a color tag in Pulumi's output. An unknown color makes the CLI crash in the middle of an update."""
 COLORED = "has the characters <, { and % in a row, which Pulumi takes for a color"
 _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
@@ -86,7 +86,7 @@ _NO_PRIVATE_KEY = (
 
 
 def is_visible_ascii(text: str) -> bool:
-    """Return whether *text* has only characters that an API key, an account or a URL can have in a request's head."""
+    """Return whether *text* has only visible ASCII characters, as a request requires of an API key, account or URL."""
     return all("!" <= character <= "~" for character in text)
 
 
@@ -121,7 +121,7 @@ def label_problem(text: str) -> str | None:
 
 
 def color_problem(text: str) -> str | None:
-    """Return a problem if *text* contains the start of a color, because an unknown color crashes the CLI; or None."""
+    """Return a problem if *text* contains the start of a color tag, or None. An unknown color crashes the CLI."""
     return COLORED if is_colored(text) else None
 
 

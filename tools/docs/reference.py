@@ -38,7 +38,7 @@ The public names of `import pulumi_justt as justt`. {_MADE}
 For the effect of a changed argument, see [what happens to an integration](../explanation/lifecycle.md).
 
 `Input[...]` is a plain value or an `Output` of it. Except for the name of a resource, pass all arguments by keyword."""
-_CREDENTIALS = """The credentials with which Justt signs in at the payment service provider: one class for each secret
+_CREDENTIALS = """The credentials with which Justt signs in to the payment service provider: one class for each secret
 type. Pass all fields by keyword.
 
 A field takes a plain value, an `Output`, or a reference: [`from_env`](#from_env) or [`from_file`](#from_file). The
