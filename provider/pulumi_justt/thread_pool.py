@@ -88,7 +88,7 @@ def _add_workers(pool: ThreadPoolExecutor, count: int, *, must_start: bool) -> b
     if count <= 0:
         return False
     try:
-        with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads while it holds it
+        with pool._shutdown_lock:  # noqa: SLF001 - `submit` starts threads under this lock
             if not isinstance(pool._idle_semaphore, _NeverIdle):  # noqa: SLF001 - no public name
                 pool._idle_semaphore = _NeverIdle()  # type: ignore[assignment]  # noqa: SLF001 - no public name
             pool._max_workers += count  # noqa: SLF001 - no public name

@@ -1,7 +1,7 @@
 """Reads many integrations with few requests: a single read requests one record, many reads share pages of the list.
 
     one or two reads wait      each requests its own record
-    three or more reads wait   one of them reads the next page of the account's list, for all
+    three or more reads wait   one of them reads the next page of the account's list, for all of them
         record found in a page               no request of its own
         not found, and no page is due        a request of its own, because a missing record may still exist
 
@@ -232,7 +232,7 @@ class BatchReader:
             shared.take(number, page)
 
     def _gets_response(self, pending: _PendingRead) -> bool:
-        """Return whether one attempt to read the record itself gets a response; it may if only the list is too slow."""
+        """Return whether one attempt to read the single record gets a response, as it may if only the list is slow."""
         try:
             self._client.get_integration(
                 pending.integration_id, account=pending.account, call=pending.call, is_repeatable=False

@@ -74,7 +74,7 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a request, for `Client.observe`.
+    """One attempt to send a request, which the client passes to `Client.observe`.
 
     Args:
         method: The HTTP method.
@@ -257,7 +257,7 @@ class Client(Unpicklable):
             verify=certificates,
             # The client follows no redirect, so it drops the target: httpx would raise an error for an invalid one.
             event_hooks={"response": [lambda response: response.headers.pop("location", None)]},
-            # This API has no sessions, so cookies, for example of a proxy, are neither kept nor sent back.
+            # This API has no sessions, so cookies, for example from a proxy, are neither kept nor sent back.
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             proxy=proxy,
             trust_env=False,
@@ -284,7 +284,7 @@ class Client(Unpicklable):
             call: The caller's deadline and cancellation.
 
         Returns:
-            The new record; its status is PENDING unless the response has another.
+            The new record; its status is PENDING unless the response has another status.
 
         Raises:
             OutcomeUnknown: Justt may have created the integration.

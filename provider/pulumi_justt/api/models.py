@@ -93,7 +93,7 @@ class Model(BaseModel):
 
 
 class NewIntegration(Unpicklable, Model):
-    """The request of a create; absent optional values are not sent, because the API refuses null."""
+    """The body of a create request. Optional values that are not set are not sent, because the API refuses null."""
 
     external_identifier: Annotated[str, Field(min_length=1, max_length=255), _LABEL]
     integration_name: Annotated[str, Field(min_length=1), _LABEL]

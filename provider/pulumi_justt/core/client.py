@@ -97,7 +97,7 @@ class JusttClient(Unpicklable):
             call: The engine's call; the client checks before each attempt whether it is cancelled.
 
         Returns:
-            The new record; its status is PENDING unless the response has another.
+            The new record; its status is PENDING unless the response has another status.
 
         Raises:
             CancelledError: The engine cancelled the call before the request was sent.

@@ -12,9 +12,9 @@ This module decides what happens when the response to a POST is lost.
         candidates, `refuse`               raise an error that names them
         one candidate, `adopt`             claim it if no other create can explain it; otherwise raise an error
 
-Creates whose responses are lost together wait together, and one thread lists the account for all. Other creates are
-sent in the meantime: a create that only waits does not occupy a worker. If the engine calls a create again while its
-outcome is unknown, the provider raises the same error again and sends nothing.
+Creates whose responses are lost together wait together, and one thread lists the account for all of them. Other creates
+are sent in the meantime: a create that only waits does not occupy a worker. If the engine calls a create again while
+its outcome is unknown, the provider raises the same error again and sends nothing.
 
 Of the fields that a create sends, the API returns only the source. So the provider cannot distinguish a candidate from
 an integration of the same source that another writer created in the meantime. Therefore `refuse` is the default, and
@@ -333,7 +333,7 @@ class CreateCoordinator:
                 call = replace(self._call(), is_cancelled=is_cancelled_or_begins)
                 record = self._client().create_integration(inputs, call=call)
             except CreateOutcomeUnknown as lost:
-                # Note it before this thread releases the lock: the thread that lists the account must see it.
+                # Note the lost create while this thread holds the lock: the thread that lists the account must see it.
                 return self._note_lost(urn, inputs, lost, snapshot, after)
             except RequestError as error:
                 if after is None:
@@ -406,7 +406,7 @@ class CreateCoordinator:
         ownership.note_created(urn, integration_id)
 
     def _find(self, unresolved: _UnresolvedCreate) -> _Finding:
-        """Find out whether an unresolved create happened; one thread lists the account for all that wait.
+        """Find out whether an unresolved create happened; one thread lists the account for all threads that wait.
 
         Raises:
             CreateOutcomeUnknown: The engine cancelled the call.

@@ -311,7 +311,7 @@ class IntegrationLifecycle:
             self._journal.hold_adoption(base_url, integration_id, urn)
         elif is_adopted(olds):
             # Keep the adoption in the journal until this resource is deleted. Another resource, perhaps of another
-            # process or stack, may still own the record, and its delete must still only release it.
+            # process or stack, may still own the record. The delete of that resource must only release the record.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
                 self.tell(
                     f"note: {describe(olds, integration_id)}: this stack owns it now, but this machine's journal "

@@ -49,6 +49,6 @@ def list_all(client: JusttClient, *, operation: str, account: str | None, end: f
         if page.is_last:
             return Listing(records, is_complete=True)
         if len(records) == before or client.clock() > end:
-            # The page has no new record although it is not the last one, or the time is over.
+            # The page has no new record although it is not the last one, or the time limit has passed.
             return Listing(records, is_complete=False)
     return Listing(records, is_complete=False)

@@ -195,7 +195,7 @@ class ReadinessLifecycle:
         started = self.clock()
         wait = _Wait(operation, wanted.timeout_seconds, started=started, end=started + wanted.timeout_seconds)
         was_warned = False
-        # If several threads wait, one of them reads pages of the list for all.
+        # If several threads wait, one of them reads pages of the list for all of them.
         with self.client().waiting(wanted.reference_account_id) as cache:
             for pause in self._pauses():
                 try:
