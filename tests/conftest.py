@@ -115,7 +115,7 @@ def theirs(simulator: SimulatorServer) -> Callable[..., str]:
         new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)
         made = simulator.records.add_integration(new, account)
         if status:
-            simulator.records.tell_status(made, status)
+            simulator.records.set_status(made, status)
         return made
 
     return add

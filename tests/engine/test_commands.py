@@ -51,7 +51,7 @@ def test_doctor_and_list_show_each_problem_of_a_real_stack(stack: Stack, simulat
     assert {exchange.method for exchange in simulator.requests[-2:]} == {"GET"}
 
     ids = {name: each["id"] for name, each in stack.resources().items()}
-    simulator.records.tell_status(ids["a"], "FAILED")
+    simulator.records.set_status(ids["a"], "FAILED")
     stack.config(secret={"justt:apiKey": canary("rotated")})
     bad = checks(stack, code=1)
     assert bad.keys() == {"recordedKey", "integration"}

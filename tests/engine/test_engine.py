@@ -134,13 +134,13 @@ class TestLife:
         stack.program(stripe())
         stack.up()
         first = stack.outputs()["id"]
-        simulator.records.tell_status(first, "FAILED")
+        simulator.records.set_status(first, "FAILED")
         methods(simulator)
         assert f"({first}) is FAILED now, was PENDING." in stack.refresh().text
         assert methods(simulator) == ["GET"]
         assert stack.resources()["stripe-eu"]["outputs"]["status"] == "FAILED"
         assert "2 unchanged" in stack.preview().text
-        simulator.records.tell_status(first, "INACTIVE")
+        simulator.records.set_status(first, "INACTIVE")
         assert f"({first}) is INACTIVE at Justt, which is final" in stack.refresh().text
         assert stack.resources() == {}
         stack.up()
@@ -151,7 +151,7 @@ class TestLife:
         """Destroy treats an integration that was deactivated outside Pulumi as deleted."""
         stack.program(stripe())
         stack.up()
-        simulator.records.tell_status(stack.outputs()["id"], "INACTIVE")
+        simulator.records.set_status(stack.outputs()["id"], "INACTIVE")
         methods(simulator)
         stack.destroy()
         assert methods(simulator) == ["DELETE", "GET"]
@@ -636,7 +636,7 @@ class TestLookUp:
         other.program(program)
         other.up()
         assert other.outputs() == {"status": "PENDING"}
-        simulator.records.tell_status(theirs, "INACTIVE")
+        simulator.records.set_status(theirs, "INACTIVE")
         other.up()
         assert other.outputs() == {"status": "INACTIVE"}
         other.refresh()

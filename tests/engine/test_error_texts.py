@@ -34,7 +34,7 @@ def existing(simulator: SimulatorServer, source: str) -> str:
 def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer) -> None:
     """The error of each failed create is one paragraph that says what to do."""
     inactive, of_adyen = existing(simulator, "stripe"), existing(simulator, "adyen")
-    simulator.records.tell_status(inactive, "INACTIVE")
+    simulator.records.set_status(inactive, "INACTIVE")
     refusals = ("status=400", "status=401", "status=403", "status=413", "redirect=307")
     for refusal in refusals:
         simulator.add_fault(Fault.parse(f"POST /integrations {refusal} times=1"))

@@ -316,13 +316,13 @@ def test_plans_and_refresh_options_work(stack: Stack, simulator: SimulatorServer
     stack.up("--plan", plan)
     assert changes(simulator) == ["POST shop", "DELETE shop"]
 
-    simulator.records.tell_status(stack.resources()["shop"]["id"], "FAILED")
+    simulator.records.set_status(stack.resources()["shop"]["id"], "FAILED")
     for command in (stack.preview, stack.up):
         text = command("--refresh").text
         assert '~ status            : "PENDING" => "FAILED"' in text
         assert "is FAILED now, was PENDING" in text
         assert '~ status: "PENDING" => "FAILED"' in text
-    simulator.records.tell_status(stack.resources()["shop"]["id"], "INACTIVE")
+    simulator.records.set_status(stack.resources()["shop"]["id"], "INACTIVE")
     refreshed = stack.run("refresh", "--preview-only", "--expect-no-changes", "--stack", "dev", fails=True)
     assert "is INACTIVE at Justt, which is final" in refreshed.text
     assert changes(simulator) == []
@@ -354,7 +354,7 @@ pulumi.export("key", made.credentials.apply(lambda credentials: credentials.api_
         pulumi.export("now", seen.status)
         pulumi.export("key", other.get_output("key"))
     """)
-    simulator.records.tell_status(stack.resources()["shop"]["id"], "SUCCESSFUL")
+    simulator.records.set_status(stack.resources()["shop"]["id"], "SUCCESSFUL")
     reports.up()
     assert reports.outputs() == {"recorded": "PENDING", "now": "SUCCESSFUL", "key": "[secret]"}
     reports.destroy()

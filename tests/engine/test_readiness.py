@@ -194,13 +194,13 @@ def test_a_new_wait_with_a_rotation_keeps_the_old_integration(stack: Stack, simu
     for times in (1, 2):
         fail_next(simulator)
         if times == 2:
-            simulator.records.tell_status(newest(simulator), "PENDING")
+            simulator.records.set_status(newest(simulator), "PENDING")
         text = stack.up("--continue-on-error", fails=True).text
         assert f"({first}): its replacement is not ready, so it stays active and in the state." in text
         assert statuses(simulator)[first] == "SUCCESSFUL"
     assert len(statuses(simulator)) == 2
 
-    simulator.records.tell_status(newest(simulator), "SUCCESSFUL")
+    simulator.records.set_status(newest(simulator), "SUCCESSFUL")
     stack.up()
     assert statuses(simulator) == {first: "INACTIVE", newest(simulator): "SUCCESSFUL"}
 
@@ -223,7 +223,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     (first,) = statuses(simulator)
     eventually(lambda: len(simulator.requests) > 3)
     assert stack.resources().keys() == {"stripe"}
-    simulator.records.tell_status(first, "SUCCESSFUL")
+    simulator.records.set_status(first, "SUCCESSFUL")
     lines.append(running.communicate(timeout=HANG_SECONDS)[0])
     stack.keep(b"".join(lines))
     assert running.returncode == 0, b"".join(lines).decode()
@@ -231,7 +231,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     simulator.clear_requests()
 
     # The status is shown, and nothing else changes.
-    simulator.records.tell_status(first, "FAILED")
+    simulator.records.set_status(first, "FAILED")
     text = stack.refresh().text
     assert f"({first}) has changed from SUCCESSFUL to FAILED since its IntegrationReady last read it." in text
     assert f"({first}) is FAILED now, was PENDING." in text
@@ -263,7 +263,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     (second,) = statuses(simulator)
     succeed_at_once(simulator)
     stack.up()
-    simulator.records.tell_status(second, "INACTIVE")
+    simulator.records.set_status(second, "INACTIVE")
     text = stack.refresh().text
     assert "which is final: its IntegrationReady leaves the state, and the next `pulumi up` waits" in text
     assert stack.resources().keys() == {"after"}

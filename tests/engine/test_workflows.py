@@ -334,7 +334,7 @@ def test_drift_is_reported(runner: Runner, simulator: SimulatorServer) -> None:
     (integration,) = simulator.records.integrations()
     found = {}
     for status in ("SUCCESSFUL", "FAILED", "INACTIVE"):
-        simulator.records.tell_status(integration.id, status)
+        simulator.records.set_status(integration.id, status)
         found[status] = [result.code for result in runner.job("drift", "drift")]
     simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
     found["401"] = [result.code for result in runner.job("drift", "drift")]

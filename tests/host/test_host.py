@@ -49,8 +49,8 @@ def test_the_whole_lifecycle_works(host: Host, simulator: SimulatorServer) -> No
     assert outputs == {**inputs, "integrationId": made, "status": "PENDING"}
     assert host.check(inputs, inputs) == (inputs, [])
     assert host.diff(made, outputs, inputs) == []
-    simulator.records.tell_status(made, "SUCCESSFUL")
-    simulator.records.tell_go_live_date(made, "2027-01-01T00:00:00Z")
+    simulator.records.set_status(made, "SUCCESSFUL")
+    simulator.records.set_go_live_date(made, "2027-01-01T00:00:00Z")
     refreshed = host.read(made, outputs)
     assert refreshed == {**outputs, "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     changed = {**inputs, "deactivation": {"deactivationType": "dueDate"}}
@@ -170,7 +170,7 @@ def asked(simulator: SimulatorServer) -> set[str]:
 def test_the_whole_lifecycle_of_a_wait_works(host: Host, simulator: SimulatorServer) -> None:
     """Numbers are ints, a wait for a ready integration ends at once, and only create and read send requests."""
     integration, _ = host.create(host.check({}, INPUTS)[0])
-    simulator.records.tell_status(integration, "SUCCESSFUL")
+    simulator.records.set_status(integration, "SUCCESSFUL")
     simulator.clear_requests()
     news = {**WAIT, "integrationId": integration, "externalIdentifier": "shop-1"}
 
@@ -206,7 +206,7 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
     assert simulator.records.integration(made) is not None
     assert not any(wait.done() for wait in waits)
     for each in ids.values():
-        simulator.records.tell_status(each, "SUCCESSFUL")
+        simulator.records.set_status(each, "SUCCESSFUL")
     assert [wait.result(timeout=HANG_SECONDS).id for wait in waits] == list(ids.values())
 
 

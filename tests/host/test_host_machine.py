@@ -171,7 +171,7 @@ class Hosts:
 
     def tell(self, integration_id: str, status: str) -> None:
         """Set a status."""
-        self.simulator.records.tell_status(integration_id, status)
+        self.simulator.records.set_status(integration_id, status)
 
     def intrude(self, source: str) -> None:
         """Create an integration that doesn't belong to the project."""

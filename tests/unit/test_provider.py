@@ -577,7 +577,7 @@ def test_the_whole_lifecycle_works_with_the_simulator(
     assert kept.payload_digest == payload_digest({"apiKey": CANARY})
     assert outs == {**inputs, "integrationId": created.id, "status": "PENDING"}
 
-    simulator.records.tell_status(created.id, "SUCCESSFUL")
+    simulator.records.set_status(created.id, "SUCCESSFUL")
     outs = remembered(provider.read(created.id, outs))
     assert outs["status"] == "SUCCESSFUL"
 

@@ -1,4 +1,4 @@
-"""Simulate the Justt API with state, following its OpenAPI document and refusing what Justt refuses.
+"""Simulate the Justt API: store integrations, follow the OpenAPI document, and refuse what Justt refuses.
 
     with SimulatorServer(Options(successful_after=2)) as simulator:
         client = httpx.Client(base_url=simulator.base_url, headers={"Authorization": "Bearer any"})

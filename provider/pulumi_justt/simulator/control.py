@@ -88,9 +88,9 @@ class Control:
             rules.date_time(go_live_date, "goLiveDate")
         records = self._simulator.records
         if "status" in changes:
-            records.tell_status(integration_id, status)
+            records.set_status(integration_id, status)
         if "goLiveDate" in changes:
-            records.tell_go_live_date(integration_id, go_live_date)
+            records.set_go_live_date(integration_id, go_live_date)
         integration = records.integration(integration_id)
         if integration is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "no such integration")

@@ -42,7 +42,8 @@ def apply(fault: Fault, call: Call, records: Records) -> str | None:
     """Change the request or the records as the fault says.
 
     Returns:
-        The id of the record that the fault changed or created, or else of the request. None if there is none.
+        The id of the record that the fault changed or created, or else the id of the request's record. None if there is
+        neither.
     """
     match fault.what:
         case "latency":
@@ -51,7 +52,7 @@ def apply(fault: Fault, call: Call, records: Records) -> str | None:
             call.options = call.options.with_envelope(str(fault.value))
         case "becomes":
             integration_id = fault.id or call.record_id
-            records.tell_status(integration_id, str(fault.value))
+            records.set_status(integration_id, str(fault.value))
             return integration_id
         case "shift" if fault.value == "move":
             return _move_first_to_end(call, records)
@@ -157,7 +158,7 @@ def _create_foreign(fault: Fault, call: Call, records: Records, *, as_oldest: bo
 
 
 def _error(fault: Fault, call: Call) -> web.Response:
-    error = ApiError(HTTPStatus(_status(fault)), "a fault that was asked for")
+    error = ApiError(HTTPStatus(_status(fault)), "an injected fault")
     is_page = fault.body == "html"
     response = call.error_response(error, None if is_page else cast("ErrorEnvelope | None", fault.body))
     if is_page:

@@ -168,7 +168,7 @@ class Fault:
         if not is_count(self.skip, 0) or not (self.times is None or is_count(self.times, 1)):
             raise ValueError("skip must be a whole number, 0 or more, and times a whole number, 1 or more")
         if not is_number(self.probability) or not 0 < self.probability <= 1:
-            raise ValueError("probability must be a number above 0, 1 or less")
+            raise ValueError("probability must be a number above 0 and at most 1")
 
     @classmethod
     def parse(cls, text: str) -> Self:

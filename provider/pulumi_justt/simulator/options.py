@@ -41,7 +41,7 @@ class Options:
         extra_sources: Values of `source` to accept in addition to the documented ones.
         extra_secret_types: Values of `secretType` to accept in addition to the documented ones, with any payload.
         successful_after: The seconds until a new integration is SUCCESSFUL. None leaves it PENDING.
-        requests_per_minute: The most requests with one key in any 60 seconds.
+        requests_per_minute: The maximum number of requests with one key in any 60 seconds.
         latency: The seconds to wait before a request is validated.
         list_envelope: Whether `GET /integrations` returns a bare array, or an object with `hasMore` around it.
         read_envelope: Whether `GET /integrations/{id}` returns the bare record, or an object with the record as `data`.
@@ -94,7 +94,7 @@ class Options:
         return self._replaced({name: form for name, choices in _CHOICES.items() if form in choices})
 
     def to_json(self) -> dict[str, Json]:
-        """Return the options that the control endpoint may show, under their own names."""
+        """Return the options that the control endpoint may show, by attribute name."""
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NOT_SHOWN}
         return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in shown.items()}
 

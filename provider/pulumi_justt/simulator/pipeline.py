@@ -50,7 +50,8 @@ class Simulator:
     """Holds the state of one simulator, and processes requests to the API.
 
     Args:
-        options: The options. They can be replaced at any time. A request uses the options from when it arrived.
+        options: The options. They can be replaced at any time. A request uses the options that were in force when it
+            arrived.
         clock: Returns Unix seconds.
     """
 

@@ -4,7 +4,7 @@ This module does not use HTTP and does not validate its arguments. Only `wipe_in
 deactivation only sets a date. Each read derives the status from the first of these rules that applies:
 
     INACTIVE                       the date of the deactivation has passed
-    the status of `tell_status`    it was called for the integration
+    the status of `set_status`     `set_status` was called for the integration
     SUCCESSFUL                     `successful_after` seconds have passed since the creation
     PENDING                        otherwise
 
@@ -193,7 +193,7 @@ class Records:
             integration_id,
         )
 
-    def tell_status(self, integration_id: str, status: str) -> None:
+    def set_status(self, integration_id: str, status: str) -> None:
         """Set the status without the API, and remove any deactivation."""
         self._execute(
             "UPDATE integrations SET told_status = ?, deactivation_type = NULL, deactivation_date = NULL,"
@@ -202,7 +202,7 @@ class Records:
             integration_id,
         )
 
-    def tell_go_live_date(self, integration_id: str, go_live_date: str | None) -> None:
+    def set_go_live_date(self, integration_id: str, go_live_date: str | None) -> None:
         """Set the go-live date without the API. None restores the derived date."""
         self._execute("UPDATE integrations SET told_go_live_date = ? WHERE id = ?", go_live_date, integration_id)
 

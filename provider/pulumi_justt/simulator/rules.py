@@ -1,4 +1,4 @@
-"""Implement Justt's rules for requests, and the rules for what the simulator may keep of a request.
+"""Implement Justt's rules for requests, and decide which parts of a request the simulator may keep.
 
 This module uses no aiohttp, no SQLite and no clock. An `ApiError` never repeats a value of the request, because the
 value may be a secret in the wrong field.

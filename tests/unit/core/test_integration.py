@@ -154,8 +154,8 @@ def test_unanswered_create_is_ambiguous() -> None:
 def test_read_updates_status_and_go_live_date_only(live: Live) -> None:
     """Status and go-live date come from the API, everything else from the state."""
     integration_id, remembered = live.created(referenceAccountId="acc_1", allowUnlisted=True)
-    live.simulator.records.tell_status(integration_id, "SUCCESSFUL")
-    live.simulator.records.tell_go_live_date(integration_id, "2027-02-01T00:00:00Z")
+    live.simulator.records.set_status(integration_id, "SUCCESSFUL")
+    live.simulator.records.set_go_live_date(integration_id, "2027-02-01T00:00:00Z")
 
     read = live.core({"referenceAccountId": "acc_other"}).read(integration_id, remembered)
 
@@ -185,7 +185,7 @@ def test_invalid_recorded_account_is_refused(live: Live, account: object) -> Non
 def test_read_notes_a_changed_status(live: Live) -> None:
     """A refresh shows no changed outputs, so a note reports the new status."""
     integration_id, remembered = live.created()
-    live.simulator.records.tell_status(integration_id, "FAILED")
+    live.simulator.records.set_status(integration_id, "FAILED")
 
     live.core().read(integration_id, remembered)
 
@@ -211,7 +211,7 @@ def test_read_drops_a_go_live_date_that_the_api_no_longer_returns() -> None:
 def test_read_drops_an_inactive_integration(live: Live) -> None:
     """INACTIVE is final: the resource leaves the state, and a warning says that a new one will be created."""
     integration_id, remembered = live.created()
-    live.simulator.records.tell_status(integration_id, "INACTIVE")
+    live.simulator.records.set_status(integration_id, "INACTIVE")
 
     assert live.core().read(integration_id, remembered) is None
     assert live.told == [
@@ -262,7 +262,7 @@ def test_get_prefers_its_own_account(live: Live) -> None:
 def test_get_keeps_an_inactive_integration(live: Live) -> None:
     """For `get()`, INACTIVE is a status like any other."""
     integration_id, _ = live.created()
-    live.simulator.records.tell_status(integration_id, "INACTIVE")
+    live.simulator.records.set_status(integration_id, "INACTIVE")
 
     read = live.core().read(integration_id, {"status": "PENDING"})
 

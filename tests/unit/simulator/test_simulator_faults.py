@@ -97,7 +97,7 @@ def test_status_before_the_commit_does_nothing(api: Api) -> None:
     answer = api.create()
     exchange = api.simulator.requests[0]
     assert (answer.status_code, "retry-after" in answer.headers) == (503, False)
-    assert answer.json() == {"status": 503, "message": "a fault that was asked for", "errorId": exchange.error_id}
+    assert answer.json() == {"status": 503, "message": "an injected fault", "errorId": exchange.error_id}
     assert (exchange.status, exchange.faults) == (503, ("status",))
     assert exchange.body["externalIdentifier"] == "stripe-eu"
     assert api.ids() == []
@@ -574,7 +574,7 @@ def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
         ("GET * no-id skip=1 skip=1", "'skip=1' is not NAME=VALUE with each name once; "),
         ("GET * no-id skip=-1", "skip must be a whole number, 0 or more, and times a whole number, 1 or more"),
         ("GET * no-id times=0", "skip must be a whole number, 0 or more, and times a whole number, 1 or more"),
-        ("GET * no-id probability=0", "probability must be a number above 0, 1 or less"),
+        ("GET * no-id probability=0", "probability must be a number above 0 and at most 1"),
         ("GET * no-id retry-after=1", "no-id takes no details, not retry-after"),
         ("GET * status=503 id=1", "status takes body, retry-after, not id"),
         ("GET * status=503 body=xml", "body must be one of status, error, statusCode, html"),

@@ -73,7 +73,7 @@ def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, thei
 def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
     """The resource has the engine's keys and unchanged secrets, and comes after its dependencies."""
     first, lost = theirs(), theirs()
-    simulator.records.tell_go_live_date(lost, "2027-01-01T00:00:00Z")
+    simulator.records.set_go_live_date(lost, "2027-01-01T00:00:00Z")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     operation = creating("lost", secretPayload={"apiKey": envelope})
     operation["resource"] |= {"dependencies": [f"{STACK}::{TYPE}::first"], "propertyDependencies": {"source": []}}

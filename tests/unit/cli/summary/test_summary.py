@@ -713,7 +713,7 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     assert_golden("failed.md", comment("preview", fails=True))
 
     for name, status in {"same": "FAILED", "gone": "INACTIVE"}.items():
-        simulator.records.tell_status(recorded[name], status)
+        simulator.records.set_status(recorded[name], status)
     found = comment("refresh", "--preview-only")
     assert (
         "`gone` (`PaymentIntegration`)\n  - gone at Justt, where INACTIVE is final: it is removed from the state"
