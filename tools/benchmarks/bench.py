@@ -59,13 +59,13 @@ _EACH_MS: dict[Step, tuple[float, float]] = {
     "rotate": (16, 0.12),
     "destroy": (6, 0.033),
 }
-"""The engine's milliseconds for each resource on two cores, and the additional ones for each other resource.
+"""The engine's milliseconds for each resource on two cores: a fixed number, and a number to multiply by all resources.
 
-The engine writes its state after each change. These are for the estimate only.
+The second number is for the state, which the engine writes as a whole after each change. Only the estimate uses them.
 """
 
 _WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
-"""Concurrent requests, also for the estimate only."""
+"""The number of concurrent requests. Only the estimate uses it."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -111,12 +111,14 @@ def journal(package: Path, pairs: int) -> str:
     return (
         f"A create, with its check and a diff, takes {without:.2f} ms of CPU beside the network. The journal adds "
         f"{added:.2f} ms, and {among:.2f} ms where it holds 1,000 intents already; the first create of a process then "
-        f"takes {first:.0f} ms more, for the look through them (median of {pairs})."
+        f"takes {first:.0f} ms more, to read them (median of {pairs})."
     )
 
 
 def sentence(package: Path, pairs: int) -> str:
-    """Compare medians of runs in new interpreters, in turn, so that a busy machine slows down both sides.
+    """Measure `import pulumi`, `import pulumi_justt` and the provider's calls, and return the medians as sentences.
+
+    Each measurement is in a new interpreter, and they take turns, so that a busy machine slows down all of them.
 
     Args:
         package: The folder with the sources of `pulumi_justt`.

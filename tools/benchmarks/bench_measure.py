@@ -66,7 +66,7 @@ class Plan:
 
     Attributes:
         cells: The sizes and their conditions.
-        rounds: The number of times that each contender takes all steps of a cell.
+        rounds: The number of times that each contender runs all steps of a cell.
         names: The contenders; each round starts with a different one.
     """
 

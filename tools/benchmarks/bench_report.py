@@ -1,7 +1,7 @@
 """Reports a run of the benchmark: tables in Markdown, the goals, and a plot.
 
-A time is the median over the rounds. A ratio or difference is the median of those of each round, so that it compares
-commands that ran one after the other. A contender that failed in any round has no figure in that place.
+A time is the median over the rounds. A ratio or difference is computed for each round, and its median is shown. So it
+compares commands that ran one after the other. A contender that failed a step in any round has no figure for that step.
 """
 
 from __future__ import annotations

@@ -237,8 +237,8 @@ class _Run:
         if self.scenario.command == "replace":
             self._write("renamed")
         self.simulator.clear_requests()
-        # The first page of the list after the POST: the list before it is read once, or twice under `adopt`, with two
-        # pages each.
+        # The pages shift at the first page of the list after the POST. The list before the POST has two pages, and is
+        # read once, or twice with `adopt`.
         pages = str(3 if self.contender == "refuse" else 5)
         for fault in self.scenario.faults:
             self.simulator.add_fault(Fault.parse(fault.replace("@PAGES", pages)))
@@ -305,7 +305,7 @@ class _Run:
             process.send_signal(signal.SIGINT)
         printed = process.communicate(timeout=HANG_SECONDS)[0]
         self.stack.keep(printed)
-        # A provider without its CLI needs the time of the current request, and of one more.
+        # A provider whose CLI has ended finishes its current request, and may send one more.
         time.sleep(SLOW_SECONDS)
         eventually(self._is_quiet)
         self.stack.run("cancel", "--yes", "--stack", self.stack.name, fails=None)
@@ -318,7 +318,7 @@ class _Run:
 
     def _follow_error(self, text: str) -> None:
         """Act like a user who reads the error, and sees at Justt which integration has which identifier."""
-        # After a destroy, only `doctor` can report it.
+        # After a destroy, only `doctor` can report a lost create.
         if self.contender == "plain" or ("pulumi-justt recover" not in text and not self.scenario.is_destroyed):
             return
         found = self._found_at_justt(text)
@@ -330,7 +330,7 @@ class _Run:
         self.stack.justt("recover", "--stack", self.stack.name, "--yes", *decisions)
 
     def _found_at_justt(self, text: str) -> dict[str, str]:
-        """Return the integrations that a user finds at Justt if the text says to look for those of some resources."""
+        """Return the live integrations of the creates that *text* reports, as a user would find them at Justt."""
         held = self._in_state()
         return {
             record.external_identifier: record.id
@@ -343,7 +343,7 @@ class _Run:
             return self.stack.destroy(fails=None).code == 0
         again = self.stack.up(fails=None)
         if again.code:
-            # The killed run could not report it, so the next run does.
+            # The killed run could not report the lost create, so the next run does.
             self._follow_error(again.text)
             if self.stack.up(fails=None).code:
                 return False

@@ -123,7 +123,7 @@ def cost(command: str, size: int, foreign: int = 0) -> Cost:
 
 
 def cost_of_creation_and_refresh(size: int) -> tuple[Cost, Cost]:
-    """Create a fleet, then refresh it at once with another command, while the requests of the first still count."""
+    """Create a fleet, then refresh it in a second command while the first one's requests count toward the quota."""
     clock = StagedClock()
     account = Account(clock)
     process = _Process(clock, account)
@@ -150,7 +150,7 @@ def cost_of_waits(size: int, seconds: float, foreign: int = 0) -> Cost:
 
 
 class _Process:
-    """A provider process whose threads, locks and time belong to a stage."""
+    """A provider process whose threads, locks and time are simulated by the deterministic scheduler of *clock*."""
 
     def __init__(self, clock: StagedClock, account: Account) -> None:
         self._clock = clock

@@ -7,7 +7,7 @@ the provider. Progress goes to stderr. On success, stdout gets one line: the fol
     way                    skipped if
     1 pulumi on PATH       it's missing or too old, or it has no Python language host
     2 made before          a file is missing, or `pulumi version` doesn't print the pinned version
-    3 official installer   JUSTT_ENGINE_INSTALLER is `off` (or its address fails), the site or its script fails
+    3 official installer   JUSTT_ENGINE_INSTALLER is `off`, or the installer's site or script fails
     4 build with Go        Go is missing or older than go.mod requires, or the build fails
 
 The version is pinned only in `cli/go.mod`. `.dev/engine` has one folder for each set of module files.
@@ -145,9 +145,9 @@ def go_environment(env: Mapping[str, str], store: Path) -> dict[str, str]:
     return {**env, **BUILD_ENV}
 
 
-def advice(go: Version, operation: Sequence[str]) -> str:
+def advice(go: Version, attempts: Sequence[str]) -> str:
     """Return a list of the attempts, and what to do."""
-    steps = "\n".join(f"  {line}" for line in operation)
+    steps = "\n".join(f"  {line}" for line in attempts)
     return (
         f"no Pulumi engine. Attempts:\n{steps}\nInstall one of these and run this again:\n"
         f"  the Pulumi CLI {MINIMUM} or newer: https://www.pulumi.com/docs/install/\n"
@@ -222,7 +222,7 @@ def which(name: str, env: Mapping[str, str]) -> Path | None:
 
 
 def reported(program: Path, env: Mapping[str, str]) -> Version:
-    """Return the version of a `pulumi`, without touching the user's home or the network."""
+    """Return the version of a `pulumi` program, without touching the user's home or the network."""
     with tempfile.TemporaryDirectory(prefix="pulumi-home-") as home:
         quiet = {**env, "PULUMI_HOME": home, "PULUMI_SKIP_UPDATE_CHECK": "true"}
         outcome = run([str(program), "version"], quiet)
@@ -360,8 +360,8 @@ def locked(file: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def tell(line: str) -> None:
-    """Report progress to the user."""
+def show_line(line: str) -> None:
+    """Print a line of progress, or an error, to stderr."""
     sys.stderr.write(f"engine: {line}\n")
     sys.stderr.flush()
 
@@ -369,7 +369,7 @@ def tell(line: str) -> None:
 def ensure(
     root: Path = ROOT,
     env: Mapping[str, str] = os.environ,
-    say: Callable[[str], None] = tell,
+    say: Callable[[str], None] = show_line,
 ) -> Path:
     """Return the folder to put first on PATH, after making the engine if there is none.
 
@@ -377,14 +377,14 @@ def ensure(
         EngineError: All ways failed.
     """
     project = load(root)
-    operation: list[str] = []
+    attempts: list[str] = []
 
     def attempt(title: str, way: Callable[[], Found]) -> Path | None:
         try:
             found = way()
         except UnavailableError as reason:
-            operation.append(f"{title}: {reason}")
-            say(operation[-1])
+            attempts.append(f"{title}: {reason}")
+            say(attempts[-1])
             return None
         say(f"{title}: using {found.folder}: {found.why}")
         return found.folder
@@ -401,7 +401,7 @@ def ensure(
         folder = folder or attempt("4. build with Go", lambda: build(project, env, say))
     if folder:
         return folder
-    raise EngineError(advice(project.go, operation))
+    raise EngineError(advice(project.go, attempts))
 
 
 def main() -> int:
@@ -409,10 +409,10 @@ def main() -> int:
     try:
         folder = ensure()
     except (EngineError, OSError) as error:
-        tell(str(error))
+        show_line(str(error))
         return 1
     except KeyboardInterrupt:
-        tell("interrupted; no partial engine is kept")
+        show_line("interrupted; no partial engine is kept")
         return 130
     sys.stdout.write(f"{folder}\n")
     return 0

@@ -177,7 +177,7 @@ def _stop_simulator() -> None:
 
 
 def _control(url: str, what: str, body: object = None) -> None:
-    """Send a GET or, with *body*, a POST to the simulator at *url*.
+    """Send a GET or, with *body*, a PUT to the control endpoint of the simulator at *url*.
 
     Raises:
         OSError: No simulator responds there.

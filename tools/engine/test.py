@@ -37,7 +37,7 @@ def main() -> int:
     if len(sys.argv) > 1:
         return run(*pytest, *sys.argv[1:])
     run("coverage", "erase")
-    # Measuring each of the engine's processes too costs minutes, and covers hardly another line.
+    # Measuring the processes of the engine tests too would cost minutes, and cover almost no additional line.
     code = run("coverage", "run", "-m", *pytest, "-m", "not engine")
     run("coverage", "combine", "--quiet")
     return run(*pytest, "-m", "engine") or code or run("coverage", "report")

@@ -75,8 +75,8 @@ def audited(stdout: str, stderr: str) -> list[Audited]:
     """Parse the output of pip-audit.
 
     Raises:
-        OutOfReachError: It could not reach its service, according to its message or an exception of its HTTP library.
-        RuntimeError: It failed for another reason.
+        OutOfReachError: pip-audit could not reach its service, as its message or an exception of its HTTP library says.
+        RuntimeError: pip-audit failed for another reason.
     """
     if stdout.strip():
         found: list[Audited] = json.loads(stdout)["dependencies"]

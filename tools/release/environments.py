@@ -5,7 +5,7 @@ docs, the scan for secrets and the provider's host. Each run starts with the sam
 and those that the environment adds. These additions are the only difference from a clean run.
 
 The tests drop the variables of their caller, so variables set for pytest would never reach the product. That is why
-TEST_VARIABLES also contains them: the tests add it to the environment of every process that they start. The exception
+the additions are also in TEST_VARIABLES, whose content the tests pass to every process that they start. The exception
 is USERS_OWN: these are settings of the product, which change its behavior. They must not reach a test, and
 `test_project.py` passes them to `make up`.
 Exit codes: 0 if all passed, 1 if one failed or was skipped, 2 for a name that is not in the list.
