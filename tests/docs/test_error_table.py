@@ -121,7 +121,7 @@ def test_no_entry_of_the_generator_is_stale() -> None:
     """Each section part, placeholder and exception in the generator still exists in the package."""
     named = set().union(*(source.named for source in PACKAGE))
     assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
-    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"told.", "operation."}
+    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"warning_or_note.", "operation."}
     parts = {part for _, parts in error_table.SECTIONS.values() for part in parts} | error_table._ELSEWHERE.keys()
     assert {part for part in parts if not any(place.startswith(f"{part}.") for place in places)} == set()
     code = "".join(source.code for source in PACKAGE)

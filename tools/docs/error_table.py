@@ -3,10 +3,12 @@
     python tools/docs/error_table.py     prints docs/errors.md
 
 A message is the text of an exception, a warning, a note or a failure of check. Any other literal with words counts too,
-since it may be a part of one. The page shows it as the code has it: variable parts as <name>, optional parts in
-[brackets], and alternatives separated by bars. The condition comes from docstrings: the entry of its class under
-`Raises`, or of its kind under `Warns`, in the function itself or in the nearest one that refers to it. `unread` lists
-each message that can't be read or that belongs to no section.
+since it may be a part of a message. The page shows variable parts as <name>, optional parts in [brackets], and
+alternatives separated by bars.
+
+The condition of a message comes from the docstring of its function, or else from the nearest function that refers to
+that one: the entry of the exception's class under `Raises`, or the entry `warning` or `note` under `Warns`. `unread`
+lists each message that can't be read or that belongs to no section.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "A request that failed: the operation": (
-        "Such an error reads `operation: response (errorId ...). Remediation`. Its three parts are in three tables.",
+        "The error reads `operation: response (errorId ...). Remediation`. Its three parts are in three tables.",
         ("core.messages.creating", "core.state.describe", "operation"),
     ),
     "A request that failed: the response": (
@@ -111,7 +113,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "A request that failed: the remediation": ("", ("core.messages", "errors")),
     "Warnings and notes": (
         "Lines that a command shows while it continues.",
-        ("told", "core.client.JusttClient._tell_attempt", "core.journal"),
+        ("warning_or_note", "core.client.JusttClient._tell_attempt", "core.journal"),
     ),
     "Defects": ("Errors in the provider itself, as they are shown.", ("core.messages.defect", "provider")),
     "The command line": ("", ("cli",)),
@@ -168,7 +170,7 @@ _NEVER_SHOWN = {
     "TimeoutError": "becomes `no time was left to send a request`",
     "ApiError": "a response of the simulator, in place of Justt's own text",
 }
-_DISPLAY_FUNCTIONS = {"tell", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
+_DISPLAY_FUNCTIONS = {"tell", "show_line", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
 _DISPLAY_MODULES = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """The names of functions that show a text, and the modules whose methods do."""
 _FORWARDERS = {
@@ -183,11 +185,11 @@ _FORWARDERS |= {
     "cli.app._Commands.main",
     "cli.app._Commands.invoke",
     "cli.app._Commands._run",
-    "cli.importing.prompts.Terminal.tell",
+    "cli.importing.prompts.Terminal.show_line",
     "cli.importing.prompts.Terminal._picked",
 }
 _FORWARDERS |= {"cli.summary.command.command", "cli.rendering.print_paragraphs"}
-"""Functions that show a text of their caller, whose calls count instead, or the output that a command is for."""
+"""Functions that show a text from their caller, so that the text in the call counts instead, or a command's result."""
 _COMPOSED = {
     "RequestError",
     "RequestRefused",
@@ -308,8 +310,8 @@ class Text:
 
     @property
     def section(self) -> str | None:
-        """The heading of its section: that of the longest matching part of the package."""
-        kind = {"note": "told", "warning": "told", "operation": "operation"}.get(self.kind)
+        """The heading of its section, which is the section with the longest matching part of the package."""
+        kind = {"note": "warning_or_note", "warning": "warning_or_note", "operation": "operation"}.get(self.kind)
         parts = {part: heading for heading, (_, parts) in SECTIONS.items() for part in parts}
         fitting = [part for part in parts if f"{kind or self.place}.".startswith(f"{part}.")]
         return parts[max(fitting, key=len)] if fitting else None
@@ -595,7 +597,7 @@ class Source:
         ]
 
     def _is_constant(self, node: ast.expr, name: str) -> bool:
-        """Return whether *name* is a global of data that no local name near *node* hides."""
+        """Return whether *name* is a global, no function or module, that no local name near *node* hides."""
         function = self._function(node)
         arguments = [each.arg for each in ast.walk(function) if isinstance(each, ast.arg)] if function else []
         is_data = name in self.values and not callable(self.values[name]) and not inspect.ismodule(self.values[name])

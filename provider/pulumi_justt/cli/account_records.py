@@ -115,7 +115,7 @@ def default_settings() -> Settings:
 
 
 def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:
-    """Return the accounts to list: the *given* ones, or else the default accounts and all that the stacks use.
+    """Return the accounts to list: the *given* ones, or else the stacks' accounts and the default accounts.
 
     Args:
         views: The stacks.
@@ -163,15 +163,15 @@ def owners(views: Iterable[View]) -> dict[tuple[str, str], Managed]:
 
 
 def read(
-    account: Account, integration_id: str, operation: str, tell: Callable[[str], None] = lambda _: None
+    account: Account, integration_id: str, operation: str, show_line: Callable[[str], None] = lambda _: None
 ) -> RemoteRecord:
-    """Read an integration.
+    """Read an integration, and show the client's notes with *show_line*.
 
     Raises:
         InvalidSettings: There is no API key.
         RequestError: The integration could not be read.
     """
-    client = shared_client(account.settings, tell)
+    client = shared_client(account.settings, show_line)
     return client.get_integration(integration_id, operation=operation, account=account.reference)
 
 

@@ -17,7 +17,7 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 
 
 class InvalidDocument(ValueError):
-    """The document is invalid. The message continues a sentence about the document, and quotes no value."""
+    """The document is invalid. The message is the rest of a sentence about the document, and quotes no value."""
 
 
 def read(text: str) -> Any:  # noqa: ANN401 - the type depends on the document

@@ -31,11 +31,11 @@ def of_stack(intents: Iterable[Intent], view: View) -> list[Intent]:
     return [intent for intent in same_url if intent.urn.startswith(prefix)]
 
 
-def wait_until_settled(own: Iterable[Intent], journal: Journal, tell: Callable[[str], None]) -> bool:
+def wait_until_settled(own: Iterable[Intent], journal: Journal, show_line: Callable[[str], None]) -> bool:
     """Wait until every create with an unknown outcome has settled. Return whether the wait took any time.
 
-    Before that, Justt may still create the integration: an account that lists nothing new would prove nothing, and the
-    user could choose `forget` for an integration that is about to exist.
+    Until then, Justt may still create the integration. If the account's list has no new integration, that proves
+    nothing, and the user could choose `forget` for an integration that Justt creates a moment later.
 
     Warns:
         note: The request of a create may still be in progress.
@@ -50,7 +50,7 @@ def wait_until_settled(own: Iterable[Intent], journal: Journal, tell: Callable[[
     longest = max(waits, default=0.0)
     if longest <= 0:
         return False
-    tell(f"note: a create may still be in progress; its result is looked up in {longest:.0f} s.")
+    show_line(f"note: a create may still be in progress; its result is looked up in {longest:.0f} s.")
     time.sleep(longest)
     return True
 

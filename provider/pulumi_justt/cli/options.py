@@ -57,5 +57,5 @@ _FOLDER = click.option(
 
 
 def common(command: _Command) -> _Command:
-    """Add the options that every command on stacks has."""
+    """Add the options that all commands on stacks have in common."""
     return _FOLDER(_JSON(command))

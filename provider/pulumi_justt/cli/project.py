@@ -21,7 +21,7 @@ def project_file(folder: Path) -> Path | None:
 
 
 def program_folder(folder: Path) -> Path:
-    """Return the program's folder: that of the project that `pulumi` finds from *folder*, or its `main`."""
+    """Return the program's folder: the project's `main`, or else the folder of the project that `pulumi` finds."""
     file, project = _project(folder)
     main = project.get("main")
     place = (file.parent if file else folder) / (main if isinstance(main, str) else "")

@@ -1,8 +1,8 @@
 """Output of commands: tables and JSON go to stdout, notes and progress to stderr.
 
-Tables and paragraphs are fitted to the terminal, but no word is broken, so that ids can be copied. Texts of Justt or of
-a user are shown without control characters and never interpreted as markup. A terminal gets drawn tables, anything else
-plain columns, even with FORCE_COLOR. NO_COLOR is respected.
+Tables and paragraphs are fitted to the terminal, but no word is broken, so that ids can be copied. Texts from
+Justt or the user are shown without control characters and never interpreted as markup. Tables have lines in a terminal.
+Elsewhere, for example in a pipe, they are plain columns, even with FORCE_COLOR. NO_COLOR is respected.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ _REMEDIATIONS = {
     "PULUMI_ACCESS_TOKEN": "Run `pulumi login`.",
     "update canceled": "It was interrupted, and has ended cleanly.",
     "no Pulumi.yaml project file": "Name the project's folder with --cwd.",
-    "locked": "Wait for the other update; if there is none any more, run `pulumi cancel` first.",
+    "locked": "Wait for the other update. If no update is running, run `pulumi cancel` first.",
 }
 """What the user should do next, by a part of the CLI's error message."""
 
@@ -254,7 +254,7 @@ class Stack(Unpicklable):
             text = self._run(operation, *arguments)
             shown: dict[str, Any] = json.loads(text)
         except (StackError, ValueError) as error:
-            # The output may have had credentials that the redactor doesn't know now, and that Justt may repeat.
+            # The lost output may have had credentials. The redactor doesn't know them, and Justt may repeat them.
             shared_redactor().mark_incomplete()
             if isinstance(error, StackError):
                 raise

@@ -57,7 +57,7 @@ class Recorded(Unpicklable):
 
     @property
     def account(self) -> str | None:
-        """The reference account of the integration; None also if it is a secret."""
+        """The reference account of the integration; None if it has none, or if the account is a secret."""
         found: str | None = self.outputs.get("referenceAccountId")
         return None if self.has_secret_account else found
 

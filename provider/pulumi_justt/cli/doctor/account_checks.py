@@ -19,7 +19,7 @@ __all__ = ["Accounts", "integrations", "listed", "unmanaged"]
 _BAD_STATUSES = {
     "INACTIVE": (
         "is INACTIVE at Justt, which is final.",
-        "Run `pulumi refresh`, which removes it from the state; the next `pulumi up` creates what the program has.",
+        "Run `pulumi refresh`, which removes it from the state; the next `pulumi up` creates a new one if needed.",
     ),
     "FAILED": (
         "is FAILED: Justt could not use its credentials.",
@@ -33,7 +33,7 @@ _NOT_MANAGED_HERE = "This stack only reads it (`PaymentIntegration.get`): correc
 
 @dataclass(repr=False)
 class Accounts(Unpicklable):
-    """The lists of the accounts that could be read, and the accounts that could not."""
+    """The list of each account that could be read, and the accounts that could not be read."""
 
     listings: dict[Account, Listing] = field(default_factory=dict)
     failed: set[Account] = field(default_factory=set)

@@ -7,12 +7,12 @@
     state          the state can be read
     pending        no operation was interrupted
     journal        this machine's journal has no unfinished create of the stack
-    duplicate      no integration is in two resources
+    duplicate      no two resources own the same integration
     apiKey         Justt accepts the key
     account        the account's list could be read to its end
     integration    each integration of a stack is in the configured environment, exists at Justt, and is neither FAILED
                    nor INACTIVE
-    unmanaged      one of the given stacks manages each integration at Justt
+    unmanaged      every integration at Justt is managed by one of the given stacks
 
 If a check cannot be made, its verdict is `not checked`, and the other checks go on. If the user selects some checks,
 doctor reads only what these need. It then also shows the other checks that failed, because a selected check may depend

@@ -1,13 +1,13 @@
-"""The check `journal` of `pulumi-justt doctor`: creates that this machine started and that no state holds.
+"""The check `journal` of `pulumi-justt doctor`: creates from this machine whose integration no state has.
 
     intent                                           verdict
-    the stack's state holds its id for its resource  none: nothing is left to do
+    the stack's state holds its integration          none: nothing is left to do
     of a given stack, or no stack is given           finding, with what to do next
     of a stack that is not given, but a given stack  finding: the given stack may have had that name before
-    has the same resource in the same project; or
-    has it in another project, with the same
-    external identifier
-    of any other stack, or of another base URL       ok, all named in one line
+    has a resource with the same name and type, in
+    the same project or with the same external
+    identifier
+    of any other stack, or of another base URL       ok: one line names all of them
     of a stack that could not be read                not checked
     in an invalid file                               finding, with the file to remove
     in an unusable folder                            finding
@@ -15,9 +15,9 @@
 An adoption record keeps the resource that owns an integration from deactivating it:
 
     adoption of an integration that a given stack owns   verdict
-    a resource of a given stack has it                   none
-    the adopter's stack is given, and does not have it   finding, with the file to remove
-    the adopter's stack is not given                     ok, named in one line
+    the adopter's stack is given, and still has it       none
+    the adopter's stack is given, but does not have it   finding, with the file to remove
+    the adopter's stack is not given                     ok: one line names it
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from pulumi_justt.core.journal import Intent, Journal, stack_of, within_stack
 __all__ = ["examine"]
 
 _FEW = 5
-"""The most creates that one line names."""
+"""The maximum number of creates that one line names."""
 
 
 def examine(patients: Sequence[Patient]) -> Iterator[Check]:
@@ -183,7 +183,7 @@ def _finding(intent: Intent, journal: Journal, subject: str, remediation: str, s
 
 
 def _folder_problem(folder: Path | None) -> str | None:
-    """Return why a folder is unusable or cannot be created, or None. Nothing is written to find out."""
+    """Return why a folder is unusable or cannot be created, or None. This check writes nothing."""
     if folder is None:
         return None
     there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))

@@ -37,7 +37,7 @@ class Candidate:
 
 
 def described(candidate: Candidate) -> dict[str, Any]:
-    """Return *candidate* for the JSON document."""
+    """Return *candidate* as the JSON document shows it."""
     return {**candidate.record.model_dump(by_alias=True), "referenceAccountId": candidate.account}
 
 

@@ -138,7 +138,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     if is_json and not options.says_which:
         listed = [described(each) for each in importer.candidates(options.account)]
         rendering.print_json({"integrations": listed, **_completeness(importer)})
-        return NOT_DONE if importer.doubts else FINE
+        return NOT_DONE if importer.notes else FINE
     try:
         outcome = importer.run(options, Terminal(is_sure=is_sure))
     except ImportRefused as refused:
@@ -158,11 +158,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
         _show(outcome)
     if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
-    return NOT_DONE if (outcome and outcome.failure) or (options.is_all and importer.doubts) else FINE
+    return NOT_DONE if (outcome and outcome.failure) or (options.is_all and importer.notes) else FINE
 
 
 def _completeness(importer: Importer) -> Mapping[str, object]:
-    return {"isComplete": not importer.doubts, "notes": [*importer.doubts]}
+    return {"isComplete": not importer.notes, "notes": [*importer.notes]}
 
 
 def _show(outcome: Outcome) -> None:

@@ -57,7 +57,7 @@ class ImportRefused(JusttError):
     """The requested import is not possible. Nothing was changed.
 
     Args:
-        problems: All problems, each as a sentence or a part of one.
+        problems: All problems, each as a sentence or a phrase.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -68,7 +68,7 @@ class ImportRefused(JusttError):
 class Asker(Protocol):
     """Prompts the user at the terminal."""
 
-    def tell(self, text: str) -> None:
+    def show_line(self, text: str) -> None:
         """Show *text*."""
 
     def text(self, label: str, default: str | None = None) -> str:
@@ -332,7 +332,7 @@ def _prompt_for_place(
         )
         return references.from_env(variable) if variable else ""
     except (LookupError, ValueError) as error:
-        asker.tell(f"{f.name}: {error.args[0]}")
+        asker.show_line(f"{f.name}: {error.args[0]}")
         return None
 
 

@@ -36,7 +36,7 @@ __all__ = ["ImportOptions", "ImportPrompts", "Importer"]
 
 
 class ImportPrompts(Asker, Protocol):
-    """Prompts the user to select candidates and to confirm the import, as well as for single values."""
+    """Prompts for single values, for a selection of the candidates, and for confirmation of the import."""
 
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
         """Show *candidates*, and return those that the user selects."""
@@ -56,7 +56,7 @@ class ImportOptions(Unpicklable):
         account: The account to list; default is the configuration's.
         is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
         is_protected: Whether the imported resources get `deletion_protection`.
-        file: The file for the document, which is then not imported.
+        file: The file to write the document to; nothing is imported then.
         sets_configuration: Whether to also set the credentials in the stack's configuration.
     """
 
@@ -82,14 +82,14 @@ class Importer:
     Args:
         stack: The stack that will own the integrations.
         others: Other stacks, which may have some of the integrations.
-        tell: Shows one line to the user.
-        doubts: Reasons why the list of the account may be incomplete.
+        show_line: Shows one line to the user.
+        notes: Reasons why the list of the account may be incomplete.
     """
 
     stack: Stack
     others: Sequence[Stack]
-    tell: Callable[[str], None]
-    doubts: list[str] = field(default_factory=list, init=False)
+    show_line: Callable[[str], None]
+    notes: list[str] = field(default_factory=list, init=False)
 
     @functools.cached_property
     def _view(self) -> View:
@@ -97,7 +97,7 @@ class Importer:
 
     @functools.cached_property
     def _journal(self) -> Journal:
-        return intents.opened(self.tell)
+        return intents.opened(self.show_line)
 
     @property
     def settings(self) -> Settings:
@@ -134,9 +134,9 @@ class Importer:
         owners = self._owners
         listing = account_records.listed(where)
         if not listing.is_complete:
-            doubt = f"{account_records.cut_short(where, len(listing.records))} Name missing integrations with --id."
-            self.doubts.append(doubt)
-            self.tell(f"warning: {doubt}")
+            note = f"{account_records.cut_short(where, len(listing.records))} Name missing integrations with --id."
+            self.notes.append(note)
+            self.show_line(f"warning: {note}")
         return [
             Candidate(record, where.reference)
             for record in listing.records.values()
@@ -195,7 +195,7 @@ class Importer:
             name = owner.recorded.name
             suggested = suggested_name(str(owner.recorded.outputs.get("source")), integration_id)
             if name == (answer.resource_name or suggested):
-                self.tell(f"{integration_id} is in this stack already, as {name!r}: skipped.")
+                self.show_line(f"{integration_id} is in this stack already, as {name!r}: skipped.")
                 imported.add(integration_id)
         return imported
 
@@ -209,7 +209,9 @@ class Importer:
                 continue
             try:
                 operation = f"verifying {integration_id}"
-                record = account_records.read(Account(self.settings, account), integration_id, operation, self.tell)
+                record = account_records.read(
+                    Account(self.settings, account), integration_id, operation, self.show_line
+                )
             except RequestRefused as refused:
                 if not refused.is_not_found:
                     raise
@@ -225,7 +227,7 @@ class Importer:
         return found, problems
 
     def _decision_problem(self, integration_id: str) -> str | None:
-        """Return a problem if a decision of `recover` on the integration waits for the next update."""
+        """Return a problem if `recover` recorded a decision on the integration that no update has carried out."""
         for intent in self._journal.intents():
             decision = intent.decision
             if decision and decision.integration_id == integration_id and intent.is_at(self.settings.base_url):
@@ -246,7 +248,7 @@ class Importer:
         creator = journal.claimant(base_url, integration_id)
         owners = [*([creator] if creator else []), *journal.adopters(base_url, integration_id)]
         if owners:
-            self.tell(
+            self.show_line(
                 f"warning: {integration_id}: the journal on this machine says that {owners[0]!r} has it. If that "
                 "resource is in a state, two resources will own the integration, and deleting either deactivates it. "
                 "To be sure, name its stack with --other-stack, or run `pulumi state delete` with that URN first."
@@ -281,7 +283,7 @@ class Importer:
         result = plan(answered)
         for each in chosen:
             while each.id not in {one.id for one, _ in answered}:
-                picker.tell(f"The {each.record.source} integration {each.id} ({each.record.status}):")
+                picker.show_line(f"The {each.record.source} integration {each.id} ({each.record.status}):")
                 answer = import_answers.ask(
                     each.record.source, each.suggested_name, picker, is_by_reference=options.is_by_reference
                 )
@@ -289,8 +291,8 @@ class Importer:
                     result = plan([*answered, (each, answer)])
                 except ImportRefused as refused:
                     for problem in refused.problems:
-                        picker.tell(f"  {problem}")
-                    picker.tell("Please enter the values again:")
+                        picker.show_line(f"  {problem}")
+                    picker.show_line("Please enter the values again:")
                 else:
                     answered.append((each, answer))
         return result

@@ -26,7 +26,7 @@ class Terminal:
 
     is_sure: bool = False
 
-    def tell(self, text: str) -> None:
+    def show_line(self, text: str) -> None:
         """Show *text*."""
         rendering.note(text)
 
@@ -66,7 +66,7 @@ class Terminal:
             return picked(self.text("Which (numbers, ranges such as 2-4, ids, all)"), candidates)
         except ImportRefused as refused:
             for problem in refused.problems:
-                self.tell(problem)
+                self.show_line(problem)
             return None
 
     def confirm(self, plan: Plan, options: ImportOptions) -> None:
@@ -76,15 +76,17 @@ class Terminal:
             click.Abort: The user does not confirm.
         """
         for each in plan.imports:
-            self.tell(f"{each.candidate.id} becomes {each.resource_name!r}.")
-        self.tell("Justt does not return the values that you gave, so they can't be verified: check the credentials.")
+            self.show_line(f"{each.candidate.id} becomes {each.resource_name!r}.")
+        self.show_line(
+            "Justt does not return the values that you gave, so they can't be verified: check the credentials."
+        )
         if options.file is not None:
             return
-        self.tell(
+        self.show_line(
             "The stack will own them: unlike with adopt_id, a destroy or a replacement deactivates them at Justt."
         )
         if options.is_protected:
-            self.tell(
+            self.show_line(
                 "They are protected: until you set deletion_protection to False, the provider refuses to delete them. "
                 "It does not refuse to replace them."
             )

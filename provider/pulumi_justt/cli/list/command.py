@@ -47,7 +47,7 @@ def command(
     sources: tuple[str, ...],
     folder: Path,
     is_json: bool,
-    **filters: Any,  # noqa: ANN401 - the other options are arguments of `take`
+    **filters: Any,  # noqa: ANN401 - the other options are arguments of `collect`
 ) -> int:
     """List the integrations at Justt and the resources that manage them.
 
@@ -61,18 +61,18 @@ def command(
       isComplete: false if the list may be incomplete
       notes[]: why it may be incomplete
     """
-    seen = records.take(stacks.chosen(names, folder), sources=sources, **filters)
+    seen = records.collect(stacks.chosen(names, folder), sources=sources, **filters)
     if is_json:
         listed = [_document(each) for each in seen.found]
-        rendering.print_json({"integrations": listed, "isComplete": not seen.doubts, "notes": [*seen.doubts]})
+        rendering.print_json({"integrations": listed, "isComplete": not seen.notes, "notes": [*seen.notes]})
     else:
         rendering.print_table(_COLUMNS, [_row(each) for each in seen.found], spare=_SPARE)
     for source in sources if not seen.found else ():
         if source not in SOURCES:
             rendering.note(f"--source {source}: no integration of this source was found{nearest(source, SOURCES)}.")
-    for doubt in seen.doubts:
-        rendering.note(f"warning: {doubt}")
-    return NOT_DONE if seen.doubts else FINE
+    for note in seen.notes:
+        rendering.note(f"warning: {note}")
+    return NOT_DONE if seen.notes else FINE
 
 
 def _row(found: records.Found) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from pulumi_justt.cli.account_records import Account, Managed
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.errors import JusttError
 
-__all__ = ["Found", "ListResult", "take"]
+__all__ = ["Found", "ListResult", "collect"]
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ class Found:
 
 @dataclass(frozen=True)
 class ListResult:
-    """The result of `take`.
+    """The integrations to show, and why there may be more.
 
     Args:
         found: The integrations that match the filters.
-        doubts: Reasons why the list may be incomplete, such as an account that could not be listed to its end.
+        notes: Reasons why the list may be incomplete, such as an account that could not be listed to its end.
     """
 
     found: tuple[Found, ...]
-    doubts: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def take(
+def collect(
     stacks: Sequence[Stack],
     *,
     accounts: Sequence[str] = (),
@@ -73,17 +73,17 @@ def take(
     known = account_records.managed(views)
     found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for having in known.values() for each in having if each.recorded.has_secret_account]
-    doubts: list[str] = []
+    notes: list[str] = []
     if hidden and not accounts:
-        doubts.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them with --account.")
+        notes.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them with --account.")
     for account in account_records.accounts(views, settings, accounts):
         try:
             listing = account_records.listed(account)
         except JusttError as error:
-            doubts.append(str(error))
+            notes.append(str(error))
             continue
         if not listing.is_complete:
-            doubts.append(account_records.cut_short(account, len(listing.records)))
+            notes.append(account_records.cut_short(account, len(listing.records)))
         for integration_id, record in listing.records.items():
             # Two API keys may list the same integration.
             managers = tuple(known.get((account.settings.environment, integration_id), ()))
@@ -96,5 +96,5 @@ def take(
             and (not sources or each.record.source in sources)
             and not (is_unmanaged_only and each.is_managed)
         ),
-        tuple(doubts),
+        tuple(notes),
     )

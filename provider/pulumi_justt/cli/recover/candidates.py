@@ -65,7 +65,7 @@ class Lookup:
             and not adopted_by(self.journal, base_url, record.integration_id, urn)
         ]
         live = tuple(record for record in matching if not record.is_inactive)
-        doubt = "" if listing.is_complete else f" {account_records.cut_short(account, len(listing.records))}"
+        incomplete = "" if listing.is_complete else f" {account_records.cut_short(account, len(listing.records))}"
         text = (
             f"Integrations of this source that the create may have made, and that no given stack has: {len(live)}."
             if live
@@ -73,7 +73,7 @@ class Lookup:
             "deactivated or adopted."
         )
         inactive = tuple(record for record in matching if record.is_inactive)
-        return Candidates(f"{text}{doubt}", live, inactive, is_whole=listing.is_complete)
+        return Candidates(f"{text}{incomplete}", live, inactive, is_whole=listing.is_complete)
 
 
 def adopted_by(journal: Journal, base_url: str, integration_id: str, urn: str) -> str:

@@ -5,19 +5,20 @@ ended, the state keeps it as a *pending operation*. And this machine's journal k
 from Justt's response. The API returns none of the fields that identify a resource, so only the user can say which
 integration the create made:
 
-    candidates   the id in the intent; without one, all integrations of the account that have the source and are not
-                 INACTIVE, except those that a given stack has, that existed before the create, or that this machine
-                 created for another resource
+    candidates   the id in the intent; without one, all integrations of the account that have the same source and
+                 are not INACTIVE, except those that a given stack has, that existed before the create, or that this
+                 machine created or adopted for another resource
 
                  with a pending operation                        with an intent only
-    claim        the integration becomes the resource, as if     the intent records the claim: the next create of the
-                 the create had succeeded                        resource returns the integration, also to replace
+    claim        recover adds the resource to the state, as if   the intent records the claim: the next create of the
+                 the create had succeeded                        resource, or its next replacement, returns the
+                                                                 integration
     deactivate   recover deactivates it and drops the operation  recover deactivates it and removes the intent; without
                                                                  an API key, the next create of the resource does so
     forget       recover drops the operation                     recover removes the intent
 
-If recover drops a pending operation, it also removes its intent. An intent is settled if the state holds its id for its
-resource.
+If recover drops a pending operation, it also removes the intent of the same create. An intent is settled if the state
+holds the integration that the intent names, under any resource name.
 
     pending operation                         what can be done
     create of a PaymentIntegration            claim, deactivate or forget; the user decides
@@ -114,7 +115,7 @@ class Diagnosis(Unpicklable):
         known: The ids that the given stacks hold in its environment.
         journal: The journal of this machine.
         cases: The pending operations, and the intents that have no pending operation.
-        settled: The intents whose id the state holds for their resource.
+        settled: The intents whose integration is in the state, under any resource name.
     """
 
     view: View
@@ -140,19 +141,19 @@ class Diagnosis(Unpicklable):
 
 
 def diagnose(
-    stack: Stack, siblings: Sequence[Stack], journal: Journal, tell: Callable[[str], None] = lambda _: None
+    stack: Stack, siblings: Sequence[Stack], journal: Journal, show_line: Callable[[str], None] = lambda _: None
 ) -> Diagnosis:
     """Find the unfinished operations of *stack* and the integrations that they may have made.
 
     Args:
         stack: The stack to repair.
-        siblings: Other stacks that share its accounts; their integrations are no candidates.
+        siblings: Other stacks that share its accounts; their integrations are not candidates.
         journal: The journal of this machine.
-        tell: Shows one line to the user.
+        show_line: Shows one line to the user.
 
     Raises:
         StackError: A stack could not be read.
-        RecoveryError: A pending operation belongs to another environment than the configuration.
+        RecoveryError: The environment of a pending operation is not the configured one.
         RequestError: An account or an integration could not be read.
     """
     views = [account_records.view(each) for each in (stack, *siblings)]
@@ -162,7 +163,7 @@ def diagnose(
         integration_id for where, integration_id in account_records.managed(views) if where == environment
     )
     own = intents.of_stack(journal.intents(), view)
-    if intents.wait_until_settled(own, journal, tell):
+    if intents.wait_until_settled(own, journal, show_line):
         own = intents.of_stack(journal.intents(), view)
     settled = [intent for intent in own if intents.is_settled(intent, view.state)]
     # Keep the latest intent of each resource. An earlier one, of another account, is shown in a later run.
@@ -170,8 +171,8 @@ def diagnose(
     lookup = Lookup(known, journal)
     cases = []
     for operation in view.state.pending():
-        # A pending operation comes before an intent of the same resource. If the intent is of an earlier create, a
-        # later run shows it.
+        # A pending operation takes precedence over an intent of the same resource. If the intent is of an earlier
+        # create, a later run shows it.
         intent = unfinished.pop(operation.urn, None)
         cases.append(_case_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
     cases += [_case_of_intent(view, lookup, intent) for intent in unfinished.values()]
@@ -216,7 +217,7 @@ def _case_of_create(
     """Look up the integrations that an interrupted create may have made.
 
     Raises:
-        RecoveryError: The create belongs to another environment than the configuration.
+        RecoveryError: The environment of the create is not the configured one.
         RequestError: The account or the integration could not be read.
     """
     environment = inputs.get("environment", view.settings.environment)

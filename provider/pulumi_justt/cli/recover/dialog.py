@@ -14,7 +14,7 @@ from pulumi_justt.core.journal import Decision
 __all__ = ["decisions", "document", "is_agreed", "show"]
 
 _FEW = 5
-"""The most INACTIVE candidates that one line names."""
+"""The maximum number of INACTIVE candidates that one line names."""
 
 
 def decisions(

@@ -154,7 +154,7 @@ def _repair_state(
 
 
 def _require_unchanged(diagnosis: Diagnosis) -> None:
-    """Don't overwrite the changes of another update.
+    """Refuse to repair a state that another update has changed, because that would overwrite its changes.
 
     Raises:
         RecoveryError: The state has changed since the diagnosis.
@@ -201,10 +201,10 @@ def _update_journal(diagnosis: Diagnosis, case: Case, decision: Decision) -> Ite
         journal.remove_intent(case.intent)
     elif journal.decide(case.intent, decision):
         is_known = case.account or case.has_shown(str(integration_id))
-        doubt = "" if is_known else ", if it exists there: it was not looked up here"
+        condition = "" if is_known else ", if it exists: this command did not look it up"
         yield (
             f"{case.name}: the next `pulumi up` that creates it will {decision.action} integration "
-            f"{integration_id}{doubt}."
+            f"{integration_id}{condition}."
         )
     else:
         raise RecoveryError(

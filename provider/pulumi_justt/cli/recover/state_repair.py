@@ -79,8 +79,8 @@ def _dependencies(resource: Mapping[str, Any]) -> set[str]:
 def is_superseded(state: State, pending: Pending) -> bool:
     """Check whether a later update has created the resource.
 
-    A pending replacement has the creation date of the resource that it replaces. Another date in the state means that
-    the resource was created later.
+    A pending replacement has the creation date of the resource that it replaces. A different date in the state means
+    that the resource was created later.
     """
     return any(
         resource["urn"] == pending.urn

@@ -56,7 +56,7 @@ class Preview:
 
     Args:
         stack: The project and the stack, such as `shop/dev`; empty if not known.
-        counts: The number of resources to *create*, *update*, *replace* and *delete*, and of those *unchanged*.
+        counts: The number of resources to *create*, *update*, *replace* and *delete*, and the number *unchanged*.
         resources: The resources that change, the most important operations first.
         diagnostics: Errors, then notes and warnings.
     """

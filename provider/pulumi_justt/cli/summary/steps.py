@@ -172,7 +172,7 @@ class _Step:
 
     @cached_property
     def _properties(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
-        """The four sets of properties. A value that is secret in one of them is masked in all."""
+        """The old and new inputs and outputs. A value that is secret in one of these four is masked in all of them."""
         states = {"old": self.old, "new": self.new}
         sets = {
             (which, kind): values.map_of(states[which].get(kind)) for which in states for kind in ("inputs", "outputs")

@@ -34,7 +34,7 @@ def masked(value: object, others: Sequence[object]) -> object:
             name: masked(item, [other[name] for other in others if isinstance(other, Mapping) and name in other])
             for name, item in value.items()
         }
-    # An item may have another index in another list, so one secret masks the whole list.
+    # An item may have a different index in the other list, so one secret masks the whole list.
     return SECRET if isinstance(value, list) and any(map(_holds_secret, (value, *others))) else value
 
 
@@ -125,17 +125,17 @@ def name_in(urn: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """Return *value* if it is text."""
+    """Return *value* if it is text, or else an empty text."""
     return value if isinstance(value, str) else ""
 
 
 def map_of(value: object) -> Mapping[str, Any]:
-    """Return *value* if it is a mapping."""
+    """Return *value* if it is a mapping, or else an empty mapping."""
     return value if isinstance(value, Mapping) else {}
 
 
 def list_of(value: object) -> list[Any]:
-    """Return *value* if it is a list."""
+    """Return *value* if it is a list, or else an empty list."""
     return value if isinstance(value, list) else []
 
 

@@ -289,7 +289,7 @@ def test_without_a_key_the_decision_is_written(
     begun()
     result = project.run("recover", "--claim", "id-typo", answers="y\n")
     assert "creating lost: claim id-typo, which is not shown above\n" in result.stderr
-    assert "claim integration id-typo, if it exists there: it was not looked up here." in result.stderr
+    assert "claim integration id-typo, if it exists: this command did not look it up." in result.stderr
     assert result.exit_code == 0
 
 
