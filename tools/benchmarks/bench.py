@@ -101,8 +101,8 @@ def estimate(plan: Plan) -> float:
 
 
 def _guess(cell: Cell, name: Name, step: Step) -> float:
-    alone, beside = _EACH_MS[step]
-    each = 2.0 if name == "restapi" else alone + beside * cell.integrations
+    fixed, growth = _EACH_MS[step]
+    each = 2.0 if name == "restapi" else fixed + growth * cell.integrations
     sent = {"create": 1, "refresh": 1, "rotate": 2, "destroy": 1}.get(step, 0) * (name != "floor")
     if name == "restapi":
         sent += 2 * (step != "create")

@@ -153,7 +153,7 @@ class RestapiContender(Contender):
         (folder / "terraform.rc").write_text(f"provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n")
 
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Return the command that a pipeline would run; each one reads every object first, as Terraform does."""
+        """Return the command that a pipeline would run. In each one, Terraform reads every object first."""
         words = {
             "preview": ["plan"],
             "refresh": ["apply", "-auto-approve", "-refresh-only"],

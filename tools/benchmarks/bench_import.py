@@ -109,7 +109,7 @@ def journal(package: Path, pairs: int) -> str:
         without, added, _ = taken(Path(folder), 0)
         _, among, first = taken(Path(folder), 1000)
     return (
-        f"A create, with its check and a diff, takes {without:.2f} ms of CPU beside the network. The journal adds "
+        f"A create, with its check and a diff, takes {without:.2f} ms of CPU, without the network. The journal adds "
         f"{added:.2f} ms, and {among:.2f} ms where it holds 1,000 intents already; the first create of a process then "
         f"takes {first:.0f} ms more, to read them (median of {pairs})."
     )

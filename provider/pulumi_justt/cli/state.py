@@ -32,7 +32,7 @@ class Recorded(Unpicklable):
     Args:
         urn: The resource's URN.
         integration_id: The id at Justt.
-        outputs: The resource's outputs; secrets are envelopes with ciphertext.
+        outputs: The resource's outputs, with secrets encrypted.
         is_external: Whether the stack only reads it (`PaymentIntegration.get`).
         is_replaced: Whether it has been replaced and still has to be deleted.
         provider: The URN of its provider resource.
