@@ -3,8 +3,8 @@
     python tools/engine/test.py                    all tests
     python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
 
-Only a run of all tests reports branch coverage. It measures the tests without the engine, and every process that they
-start. The run fails if the coverage is below the limit.
+Only a run of all tests reports branch coverage. It measures the quick tests that need no engine, and every process that
+they start. The run fails if the coverage is below the limit.
 """
 
 from __future__ import annotations
