@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the collected tests from garbage collection, which makes each collection fast."""
+    """Exclude the collected test items from garbage collection, so that each garbage collection is fast."""
     gc.freeze()
 
 

@@ -14,22 +14,22 @@ A page runs from top to bottom, in a project named `shop` with a stack `dev` tha
 
 A fence with another language, or with none, is rejected, since nothing would test it.
 
-Output. A line `...` stands for any number of lines. Not compared are durations, dates, versions, ports, error ids,
-runs of spaces, lines of progress, and the order of the rows of resources. An integration's id stands for the same
+Output. A line `...` stands for any number of lines. The comparison ignores durations, dates, versions, ports, error
+ids, runs of spaces, lines of progress, and the order of the rows of resources. An integration's id stands for the same
 integration throughout the page: the first output that shows it defines which one, and later commands and programs may
-use it (`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` rewrites output that differs. To have the
-output of a command written, put any line below the command.
+use it (`adopt_id="..."`). `UPDATE_DOCS=1 pytest tests/docs/test_docs.py` rewrites output that differs. To record the
+output of a command that has none yet, put any line below the command.
 
-Commands. Variables that a command exports or assigns are visible to later commands. Variables whose name ends in _KEY,
-_SECRET, _PASSWORD or _PASSPHRASE have a secret of the test, and so does the line on a command's standard input. At the
-end, all output is searched for these secrets. `curl` fails on an HTTP error status.
+Commands. Variables that a command exports or assigns are visible to later commands. The test generates a secret for
+each variable whose name ends in _KEY, _SECRET, _PASSWORD or _PASSPHRASE, and writes another secret to each command's
+standard input. At the end, it searches all output for these secrets. `curl` fails on an HTTP error status.
 
 The simulator's address in pages is always http://127.0.0.1:8790, or `$JUSTT_SIMULATOR`. `/v1` below it is Justt's API,
-and docs/simulator.md describes `/_simulator`. It makes each new integration SUCCESSFUL at once, which a stack sees at
-its next read. An id in a command or a program that no output has shown stands for a Stripe integration that was created
-by hand. A page with `pulumi-justt simulator --port 8790` starts its own, and sets `justt:baseUrl` and `justt:apiKey`
-itself. A page with `pulumi stack init` starts without a stack, and sets `justt:apiKey` itself. No page can reach other
-machines.
+and docs/simulator.md describes `/_simulator`. The simulator makes each new integration SUCCESSFUL at once, which a
+stack sees at its next read. If a command or a program has an id that no output has shown, the id stands for a Stripe
+integration that was created by hand. A page with `pulumi-justt simulator --port 8790` starts its own simulator, and
+sets `justt:baseUrl` and `justt:apiKey` itself. A page with `pulumi stack init` starts without a stack, and sets
+`justt:apiKey` itself. No page can reach other machines.
 
 Other tests run the commands of ELSEWHERE, and tests/engine/test_examples.py runs the pages of the examples.
 """
@@ -186,7 +186,7 @@ def test_commands_of_elsewhere_are_run_by_other_tests(command: str) -> None:
     ],
 )
 def test_a_block_that_cannot_run_is_rejected(text: str, reason: str) -> None:
-    """A block that nothing would run fails the tests, for any fence."""
+    """A block that no test would run is an error, whatever its fence."""
     with pytest.raises(NotRunnable) as raised:
         read(text)
     assert reason in str(raised.value)

@@ -75,7 +75,7 @@ def test_an_unreadable_text_is_listed(statement: str) -> None:
     ],
 )
 def test_a_new_text_is_found(statement: str, text: str) -> None:
-    """A new text is added to the page automatically, or is listed if it belongs to no section."""
+    """A new text is added to the page automatically. If it belongs to no section, it's listed as unread."""
     code = f"def check(operation, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert text in [each.text for each in Source("api.client", code).texts]
     assert any(text in line for line in error_table.page([Source("api.client", code)]).replace("\\", "").splitlines())
@@ -83,7 +83,10 @@ def test_a_new_text_is_found(statement: str, text: str) -> None:
 
 
 def test_conditions_come_from_docstrings() -> None:
-    """The entry of a function overrides that of its caller, and entries of one class belong to its texts in order."""
+    """A text gets the `Raises:` entry of its function, or else of the caller.
+
+    Entries of one class match its texts in order.
+    """
     code = '''
 def outer():
     """Do it.

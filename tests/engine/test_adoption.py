@@ -73,7 +73,7 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
 def test_only_one_resource_adopts_an_id_across_runs(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """A resource can't adopt an id that a resource of an earlier run has, until that one leaves the program."""
+    """A resource can't adopt the id of another resource in the state, until that other resource leaves the program."""
     mine, _ = theirs
     stack.program(integration(mine, name="first"))
     stack.up()

@@ -86,7 +86,7 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
 
 
 def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
-    """The delete runs in the former provider's process, which has not checked the new inputs that adopt."""
+    """The delete runs in the former provider's process, which has not seen the new inputs with `adopt_id`."""
     mine = owner(stack)
     stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
     assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
@@ -125,7 +125,10 @@ def test_a_partly_failed_hand_over_is_completed(
 
 
 def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
-    """With two providers, a dependency of the adopter fails. The adopter's check alone makes the owner release."""
+    """With two providers, a dependency of the adopter fails, so the adopter is not created.
+
+    Its check is enough for the owner's delete to release the integration.
+    """
     mine = owner(stack)
     simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
     first = integration(None, name="first", identifier="first").replace("justt.Pay", "first = justt.Pay", 1)
@@ -146,7 +149,10 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
 
 
 def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
-    """The new stack's update fails until a refresh of the renamed stack confirms the id. Then it creates its own."""
+    """The new stack's update fails until a refresh of the renamed stack confirms the id.
+
+    Then the update creates another one.
+    """
     mine = owner(stack)
     stack.run("stack", "rename", "prod", "--stack", "dev")
     shutil.copy(stack.project / "Pulumi.prod.yaml", stack.project / "Pulumi.dev.yaml")
@@ -182,7 +188,7 @@ def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServe
 def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """After the adopter removes `adopt_id`, the former owner's delete only releases, and the adopter is the owner."""
+    """Once `adopt_id` is removed, the adopter is the owner. The former owner's delete only releases the integration."""
     mine = owner(stack)
     elsewhere = "leaves" in how
     provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
@@ -205,12 +211,15 @@ def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
 def test_an_adopter_beside_the_owner_in_another_process(
     stack: Stack, simulator: SimulatorServer, is_first: bool
 ) -> None:
-    """The adopter's process knows what the owner's process keeps, in either order of the two resources."""
+    """The adopter is refused while the owner, in another process, is in the program.
+
+    Either may come first in the program.
+    """
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
     stack.program(OTHER + "".join(both[::-1] if is_first else both))
     assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in stack.up(fails=True).text
-    # The state contains it twice only after an update on another machine, or after one of the adopter alone.
+    # The state contains the id twice only after an update on another machine, or after an update of the adopter alone.
     for adopt_id in (mine, None):
         stack.program(OTHER + both[0] + adopter(adopt_id, more=option("provider=other")))
         stack.up("--target", urn(stack, "adopter"))

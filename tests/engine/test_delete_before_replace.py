@@ -46,7 +46,7 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
     made.program(shop(2))
     assert KEPT in made.up(fails=True).text
     assert "credentials.api_key comes from the variable 'V', which is not set" in made.printed
-    # --replace calls no diff.
+    # With --replace, the engine calls no diff.
     assert KEPT in made.up("--replace", f"{URN}shop", fails=True).text
     made.program(shop(1, "'New'"))
     assert KEPT in made.up(fails=True).text

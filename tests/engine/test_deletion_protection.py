@@ -112,7 +112,10 @@ OTHER_DELETES = [
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
-    """Each way to delete it leads to a `delete` without a `check`. No request is sent, and the state doesn't change."""
+    """However the resource is deleted, `delete` comes without a `check`.
+
+    No request is sent, and the state doesn't change.
+    """
     stack = logged.stack
     stack.program(shop())
     assert logged.run(*UP) == ["check shop as new", "create shop"]
@@ -224,7 +227,7 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
 
 @pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process deletes without a check, but learns from the other process what the program has."""
+    """The former provider's process serves only the delete. The other process tells it that check saw the resource."""
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))

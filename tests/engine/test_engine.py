@@ -228,7 +228,10 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_preview_accepts_unknown_values_anywhere(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any argument may come from a resource that does not exist yet: unknown in the preview, right in the up."""
+        """Any argument may come from a resource that does not exist yet.
+
+        It's unknown in the preview, and known in the up.
+        """
         program = stripe() + textwrap.dedent(
             """
             later = stripe.integration_id
@@ -441,7 +444,10 @@ class TestAccounts:
 
     @pytest.mark.slow
     def test_only_an_explicit_account_change_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The default account is recorded. Changing or removing it is refused; changing the argument replaces."""
+        """The default account is recorded, and changing or removing the setting is refused.
+
+        A changed `reference_account_id` argument replaces the integration.
+        """
         stack.config({"justt:referenceAccountId": "acc_1"})
         stack.program(stripe())
         stack.up()
@@ -488,7 +494,10 @@ class TestRotation:
 
     @pytest.mark.slow
     def test_destroy_after_a_key_rotation_needs_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy uses the old key in the state. The error for its 401 says what to do; the override works at once."""
+        """Destroy uses the old key in the state and gets a 401.
+
+        The error says what to do. With JUSTT_API_KEY_OVERRIDE, refresh and destroy work at once.
+        """
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
@@ -600,7 +609,7 @@ class TestShapes:
 
     @pytest.mark.slow
     def test_any_change_in_a_payload_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any change of order or type in a payload replaces the integration: only Justt knows what they mean."""
+        """Any change of order or type in a payload replaces the integration: only Justt knows whether it matters."""
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
         program = """
             justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",

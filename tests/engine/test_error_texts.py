@@ -54,7 +54,7 @@ def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer)
 
 @pytest.mark.slow
 def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
-    """After a 2xx of an undocumented shape, the error shows the shape, the candidate, and the line to add."""
+    """After a 2xx in an undocumented shape, the error has the shape, the candidate and the `adopt_id` line to add."""
     stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')

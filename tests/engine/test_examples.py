@@ -417,7 +417,10 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
-    """An existing integration is adopted with one GET and released by destroy. Without the id, the stack owns it."""
+    """An existing integration is adopted with one GET and released by destroy.
+
+    Once adopt_id is removed, the stack owns it.
+    """
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     theirs = simulator.records.add_integration(new, None)
     example = copied("adopt", adoptId=theirs)

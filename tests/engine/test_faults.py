@@ -34,7 +34,10 @@ def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecora
 
 @named(SCENARIOS)
 def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """Each integration is in the state or named, and following the error leaves one for each resource."""
+    """Each integration is in the state or named in an error.
+
+    Following the errors leaves one integration for each resource.
+    """
     outcome = run(scenario, "refuse", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges

@@ -205,7 +205,10 @@ def test_imported_integrations_behave_like_created_ones(stack: Stack, simulator:
 
 @pytest.mark.slow
 def test_a_file_can_be_imported_later(stack: Stack, simulator: SimulatorServer) -> None:
-    """The file of --out has only encrypted credentials, and the printed commands have the same result as an import."""
+    """The file that `--out` writes has only encrypted credentials.
+
+    The printed commands have the same result as an import.
+    """
     stripe = by_hand(simulator, "stripe")
     answers = f"""
         {stripe}:

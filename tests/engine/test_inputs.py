@@ -77,7 +77,7 @@ def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, *
 def test_a_value_that_json_lacks_is_rejected(
     stack: Stack, simulator: SimulatorServer, arguments: str, text: str
 ) -> None:
-    """The error shows the item of a list. The SDK alone would show a traceback with the API's name."""
+    """The error uses the program's names, and for a list it names the item. The SDK would print a traceback instead."""
     program = shop(arguments)
     if arguments.startswith("external_identifier"):
         program = program.replace("external_identifier='shop', ", "")
@@ -101,7 +101,7 @@ def test_a_value_that_json_lacks_is_rejected(
 def test_a_value_that_pulumi_would_change_is_rejected(
     stack: Stack, simulator: SimulatorServer, payload: str, text: str
 ) -> None:
-    """A value that the SDK can't send, would drop, or would read as a file or a secret gives one sentence."""
+    """A value that the SDK can't send, would drop, or would read as a file or a secret is rejected in one sentence."""
     program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     program = program.replace(
         "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
@@ -199,7 +199,7 @@ def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: Sim
 
 @pytest.mark.slow
 def test_errors_work_if_the_program_shadows_a_python_module(stack: Stack, simulator: SimulatorServer) -> None:
-    """An error text needs no module, such as difflib, whose name a module of the program may have."""
+    """Building an error text doesn't import difflib, because the program may have a module of that name."""
     (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
     program = shop("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
     refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
@@ -325,7 +325,10 @@ def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServ
 def test_a_file_reference_is_the_same_in_every_checkout(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, main: str
 ) -> None:
-    """A path outside of the program's folder is stored as a relative path, for any working directory; `up` finds it."""
+    """A path outside of the program's folder is stored as a relative path, whatever the working directory.
+
+    `up` finds it.
+    """
     (stack.project / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\nmain: {main}\n")
     (stack.project / "keys").mkdir()
     (stack.project / "infra").mkdir()
@@ -365,7 +368,7 @@ os.chdir("/")
 
 @pytest.mark.slow
 def test_import_validates_answers_by_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """In answers, too, codes are a set, files are relative to the program, and invalid credentials are rejected."""
+    """The rules hold for answers too: codes are a set, paths are relative, and invalid credentials are rejected."""
     stack.program("")
     (stack.project / "key").write_text("key-1\n")
     stack.program(shop())

@@ -209,7 +209,10 @@ def test_the_commands_find_the_intents_of_a_real_stack(
 def test_replace_right_after_a_create_names_the_integration(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """No diff or read has shown that the state has the id, so an error names it. A refresh resolves that."""
+    """No diff or read has shown that the state has the id, so the replacement fails and names it.
+
+    A refresh resolves this.
+    """
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
     assert first in stack.up("--replace", URN, fails=True).text
@@ -279,7 +282,10 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
 
 @pytest.mark.slow
 def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """The provider's working directory differs from that of the commands. Both refuse, before any request."""
+    """The provider and the commands run in different working directories.
+
+    Both refuse a relative path, before any request.
+    """
     stack.program(PROGRAM)
     stack.environ |= {"JUSTT_STATE_DIR": "journal"}
     sentence = "JUSTT_STATE_DIR must be an absolute path"

@@ -66,7 +66,10 @@ def other() -> Iterator[SimulatorServer]:
 def test_an_attacker_who_writes_the_state_gets_the_api_key(
     stack: Stack, simulator: SimulatorServer, other: SimulatorServer, command: str
 ) -> None:
-    """Refresh and destroy send the key to the recorded base URL; with --run-program, they send it to the program's."""
+    """Refresh and destroy send the key to the base URL in the state.
+
+    With --run-program, they use the program's base URL.
+    """
     stack.program(SHOP)
     stack.up()
 

@@ -212,7 +212,10 @@ def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServe
 
 
 def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """After a failed wait, an update with --continue-on-error deletes the replaced resource although it fails again."""
+    """After a failed wait, the engine calls delete for the replaced resource.
+
+    With --continue-on-error, it does so although the wait fails again.
+    """
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=SUCCESSFUL times=1"))
     program = integration(None, name="owner").replace("justt.Pay", "owner = justt.Pay", 1)
     stack.program(program + 'justt.IntegrationReady("ready", integration=owner, timeout_seconds=60)\n')
@@ -259,7 +262,7 @@ MAIN = ("a resource of the new program adopts, the resource itself included", "i
 
 
 def test_each_row_of_the_table_is_tested() -> None:
-    """Each row of the docstring's table needs a scenario here."""
+    """Each row of the table in the docstring of `core/ownership.py` has a scenario here."""
     assert ownership.__doc__ is not None
     table = ownership.__doc__.partition("delete of a record that ...")[2].partition("*Released*")[0]
     assert re.findall(r"^    (\S.*?)  ", table, re.MULTILINE) == list(ROWS)
@@ -382,8 +385,8 @@ def test_a_rename_with_a_replacement_deactivates_the_old_integration(
 
 
 @pytest.mark.slow
-def test_adopting_the_own_id_with_another_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """Adopting its own id together with another change would record inputs that were never sent."""
+def test_adopting_its_own_id_with_another_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
+    """A resource that adopts its own id with another change would record inputs that were never sent."""
     mine = owner(stack)
     stack.program(integration(mine, name="owner", label="Renamed"))
     assert "is adopted, and the change of integrationName would replace it" in stack.up(fails=True).text
@@ -436,7 +439,10 @@ def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simul
 
 
 def test_a_wait_keeps_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
-    """The same external identifier at two PSPs means two integrations. A failed wait keeps only its own old one."""
+    """The same external identifier at two PSPs means two integrations.
+
+    A failed wait keeps only the old one of its own PSP.
+    """
     stack.provide({"adyenKey": canary("adyen"), "hmac": canary("hmac")})
     adyen = (
         'justt.PaymentIntegration("adyen", external_identifier="shop-1", integration_name="Adyen", source="adyen", '

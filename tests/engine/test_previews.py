@@ -59,7 +59,7 @@ class Case:
 
     Args:
         op: The operation in the preview; "same" if the preview doesn't mention the resource.
-        paths: The properties that it names, and no others.
+        paths: The properties that the preview names, and no others.
         was: The arguments in the current program; None for a new resource.
         now: The arguments in the pull request; None for a removed resource.
     """
@@ -71,7 +71,7 @@ class Case:
 
     @property
     def change(self) -> list[str]:
-        """The pull request's change of these lines of the program."""
+        """The resource's arguments in the program, as the lines of the pull request's diff."""
         lines = [(" ", self.now)] if self.was == self.now else [("-", self.was), ("+", self.now)]
         return [f"{sign} {text}" for sign, text in lines if text]
 
@@ -82,7 +82,7 @@ def replaced(was: str, now: str | None = None, *, names: str) -> Case:
 
 
 def updated(was: str, now: str, *, names: str) -> Case:
-    """Return a case that changes only recorded properties."""
+    """Return a case that only updates the state."""
     return Case("update", tuple(names.split()), was, now)
 
 

@@ -132,7 +132,7 @@ def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
 
 
 def test_other_errors_show_only_their_location() -> None:
-    """An internal error, or an exception of a transformation, is shown by its location: its text may hold a value."""
+    """An internal error or a transformation's exception is shown as its location only: its text may contain a value."""
 
     @one_sentence
     def call() -> None:

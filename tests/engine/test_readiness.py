@@ -135,7 +135,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     first = newest(simulator)
     simulator.clear_requests()
 
-    # A failed one leaves the old one unchanged, also at the next `up`.
+    # If the new integration fails, the old one stays unchanged, also at the next `up`.
     stack.provide({"stripeKey": canary("wrong")})
     fail_next(simulator)
     stack.up(fails=True)
@@ -148,7 +148,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     assert (statuses(simulator)[first], statuses(simulator)[second]) == ("SUCCESSFUL", "FAILED")
     assert [(each["id"], each["delete"]) for each in stack.recorded() if "delete" in each] == [(first, True)]
 
-    # After a working one, both others are deactivated.
+    # Once a new integration works, the old one and the failed one are deactivated.
     stack.provide({"stripeKey": canary("right")})
     stack.up()
     assert sent(simulator) == [POST, LOOK, DELETE, DELETE]
@@ -156,7 +156,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     assert {each for each, status in statuses(simulator).items() if status == "INACTIVE"} == {first, second}
     assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] == third
 
-    # Another deadline is an update in place. An update of the integration doesn't change the wait.
+    # A changed deadline is an update in place. An update of the integration doesn't change the wait.
     stack.program(program(more + "deactivation=justt.Deactivation(type='dueDate'),", timeout=700))
     text = stack.preview().text
     assert "~ pulumi-python:dynamic/justt:IntegrationReady: (update)" in text
@@ -174,7 +174,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     assert sent(simulator) == [DELETE, POST, LOOK]
     assert statuses(simulator)[third] == "INACTIVE"
 
-    # Only integrations are deactivated.
+    # Deleting the wait sends no request. Only integrations are deactivated.
     stack.destroy()
     assert sorted(sent(simulator)) == [("DELETE", "after", None), DELETE]
     assert stack.recorded() == []
@@ -321,7 +321,7 @@ def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: Simula
 def test_a_new_wait_keeps_an_integration_that_another_process_replaces(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """The delete of the replaced resource has a former name, or is in another process than the wait or the create."""
+    """The engine deletes the replaced resource by its former name, or in a process without the wait or the create."""
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 

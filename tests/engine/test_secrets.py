@@ -160,7 +160,10 @@ class TestReferences:
     def test_a_preview_shows_a_change_between_value_and_reference(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """A preview names the field and shows the reference. Only before that, the state has the value."""
+        """A preview names the field and shows the reference.
+
+        The state has the value only while the program gives a value.
+        """
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})
         stack.secrets.append(other)
@@ -500,7 +503,7 @@ class TestGate:
     def test_debug_output_of_an_internal_error_has_no_secret(
         self, stack: Stack, simulator: SimulatorServer, tmp_path: Path
     ) -> None:
-        """An exception with credentials in its text and locals is shown by its location, with frames, without them."""
+        """If an exception's text and locals have credentials, only its location and its frames are shown."""
         sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._api.api_key}')")
         unmask(stack)
         stack.program("""
@@ -538,7 +541,7 @@ class TestGate:
 
 
 class TestOnPurpose:
-    """Secrets that Pulumi shows on request, and the abilities of a program: SECURITY.md lists both."""
+    """Secrets that Pulumi shows on request, as SECURITY.md lists them, and leaks that the tests plant."""
 
     @pytest.mark.slow
     def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:

@@ -178,7 +178,7 @@ class Runner:
         (self.folder / "gh").chmod(0o755)
 
     def job(self, workflow: str, job_name: str) -> list[Result]:
-        """Run a job's steps like GitHub. All conditions mean `unless cancelled`; a failed step stops the others."""
+        """Run a job's steps as GitHub does. After a failed step, only steps with a condition run."""
         whole = load(workflow)
         job = whole["jobs"][job_name]
         results: list[Result] = []
@@ -267,7 +267,10 @@ def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
 
 @pytest.mark.slow
 def test_every_step_works(runner: Runner, simulator: SimulatorServer) -> None:
-    """The jobs of merge, pull request and drift do their work, and a preview sends and writes nothing."""
+    """The preview and update jobs work for a merge and for a pull request.
+
+    A preview sends no request and writes no state.
+    """
     stack = runner.stack
     stack.program(PROGRAM)
     (shown,) = runner.job("up", "preview")
@@ -328,7 +331,7 @@ def test_an_update_after_a_killed_one_stops(runner: Runner, simulator: Simulator
 
 @pytest.mark.slow
 def test_drift_is_reported(runner: Runner, simulator: SimulatorServer) -> None:
-    """For `refresh`, a status is only a note; for `doctor`, it's a finding. A missing one fails both jobs."""
+    """A FAILED integration fails only the `doctor` step. An INACTIVE integration or a refused key fails both steps."""
     runner.stack.program(PROGRAM)
     runner.job("up", "up")
     (integration,) = simulator.records.integrations()

@@ -252,7 +252,7 @@ def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, worke
         simulator.add_fault(Fault.parse("POST /integrations hang-after-commit=600"))
         calls = [host.begin_create({**INPUTS, "environment": "simulator"}) for _ in range(at_once + 4)]
         eventually(lambda: len(simulator.records.integrations()) >= at_once)
-        time.sleep(0.5)  # time in which more would arrive
+        time.sleep(0.5)  # enough time for more creates to arrive
         assert len(simulator.records.integrations()) == at_once
         assert not any(call.done() for call in calls)
         host.process.kill()
@@ -260,9 +260,10 @@ def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, worke
 
 @pytest.mark.slow
 def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
-    """Sixteen creates without responses need at most two waits more than a single create, which needs two.
+    """A single create without a response waits twice; sixteen concurrent creates wait at most four times in total.
 
-    The account is listed twice after each wait. Groups of four, the number of workers, would need eight waits.
+    The account is listed twice after each wait. If each group of four creates (one for each worker) waited on its own,
+    there would be eight waits.
     """
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:timeoutSeconds": "3"}
     simulator.add_fault(Fault.parse("POST /integrations status=503"))
@@ -285,7 +286,7 @@ def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
         made, _ = host.create({**INPUTS, "environment": "simulator"})
         wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
         eventually(lambda: methods(simulator) == ["GET", "POST"])
-        time.sleep(0.5)  # time in which a third request would arrive
+        time.sleep(0.5)  # enough time for a third request to arrive
         assert methods(simulator) == ["GET", "POST"]
         assert wait.cancel()
         host.process.kill()
@@ -297,9 +298,9 @@ def test_a_wait_ends_when_its_engine_leaves(host: Host, simulator: SimulatorServ
     wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
     eventually(lambda: asked(simulator) == {made})
     assert wait.cancel()
-    time.sleep(4.0)  # noticed in this time, at most a second later
+    time.sleep(4.0)  # enough time for the wait to notice, which takes at most a second
     simulator.clear_requests()
-    time.sleep(3.0)  # time in which the next read would arrive
+    time.sleep(3.0)  # enough time for another read to arrive
 
     assert methods(simulator) == []
 
@@ -324,7 +325,7 @@ def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: Simula
     """A create that waits for its snapshot sends no POST after the engine has left: its id could not be stored."""
     leave(simulator, host, "GET /integrations latency=3 times=1")
     eventually(lambda: methods(simulator) == ["GET"])
-    time.sleep(0.5)  # time in which a POST would arrive
+    time.sleep(0.5)  # enough time for a POST to arrive
 
     assert methods(simulator) == ["GET"]
     assert simulator.records.integrations() == []

@@ -165,7 +165,7 @@ def test_a_request_in_flight_may_use_its_timeout(calls: Calls, clock: Clock, poo
         clock.now = 110.0
         finished = pool.submit(calls.finish)
         clock.now = 131.0
-        time.sleep(1.5)  # time in which it would return
+        time.sleep(1.5)  # enough time for it to return
         assert not finished.done()
         clock.now = 136.0
         finished.result(5)
@@ -178,7 +178,7 @@ def test_the_process_waits_for_an_undo(calls: Calls, clock: Clock, pool: ThreadP
         finished = pool.submit(calls.finish)
         eventually(is_cancelled)
         clock.now = 1000.0
-        time.sleep(1.5)  # time in which it would return
+        time.sleep(1.5)  # enough time for it to return
         assert not finished.done()
     finished.result(5)
 

@@ -363,7 +363,7 @@ class Session:
         self._pending = block
 
     def _require_run(self) -> None:
-        """Run a program that no command of the page has run before the next one replaces it or the page ends."""
+        """Preview the current program if no command has run it: another program or the end of the page follows."""
         if self._pending:
             self._shell("pulumi preview", self._pending.line)
 

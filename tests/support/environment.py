@@ -38,7 +38,7 @@ def build(
     """Return a new environment.
 
     Args:
-        variables: Additional variables, which override those of the same name.
+        variables: Additional variables. They override the variables of the same name.
         home: An existing folder, for HOME and the folders below it.
         is_measured: Whether a Python process with this environment reports its coverage, if coverage is on at all.
     """

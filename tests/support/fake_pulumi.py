@@ -111,7 +111,7 @@ class FakePulumi:
         return given["resources"]
 
     def fails(self, words: dict[str, str]) -> None:
-        """Make calls that begin with a key of *words* fail with its text."""
+        """Make each call whose arguments begin with a key of *words* fail with the value as its error text."""
         (self.folder / "fails.json").write_text(json.dumps(words))
 
     def config(self, plain: dict[str, str], secret: dict[str, str] | None = None, *, stack: str = "") -> None:

@@ -37,7 +37,7 @@ def assert_messages(name: str, stack: Stack, result: Result) -> None:
 
 
 def paragraphs(stack: Stack, result: Result) -> list[str]:
-    """Return the messages that a command showed, sorted and without repetitions, as the engine's order varies."""
+    """Return the messages that a command showed, without repetitions, and sorted because the engine's order varies."""
     lines = [line.strip() for line in result.text.splitlines()]
     found = {line for line in lines if re.match(r"(error|warning|note|info): ", line)}
     return sorted({_masked(line.replace(str(stack.folder), "<folder>")) for line in found} - _SUMMARIES)

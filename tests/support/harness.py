@@ -32,7 +32,7 @@ _INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until *holds* returns true because of another process."""
+    """Wait until another process makes *holds* return true."""
     deadline = time.monotonic() + HANG_SECONDS
     while not holds():
         assert time.monotonic() < deadline

@@ -102,7 +102,7 @@ class Processes(Protocol):
 
 
 class Backend(Protocol):
-    """A provider and its Justt.
+    """A provider, and the fake Justt that it uses.
 
     Attributes:
         failure: The exception that the provider's methods raise; apart from `Killed`, they raise no other.
@@ -188,7 +188,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Flags:
-    """The way to run a command.
+    """How a command is run: its environment variable, its options and the kills.
 
     Args:
         gone: Whether JUSTT_ON_MISSING=gone is set.
@@ -196,7 +196,7 @@ class Flags:
         continues: Whether it runs with `--continue-on-error`.
         targets: The resources for `--target`; None: all.
         retries: The number of times that an `onError` hook repeats a failed create.
-        dies_unstored: Whether the run is killed after the first create has returned, before the engine stores it.
+        dies_unstored: Whether the run is killed after the first create has returned, before its result is stored.
     """
 
     gone: bool = False
@@ -216,7 +216,7 @@ class Run:
     """One command.
 
     Args:
-        flags: The way to run it.
+        flags: How the command is run.
         processes: The provider processes.
         errors: The resource and the text of each error.
         unproved: The ids that left the state although they are not INACTIVE at Justt.
@@ -241,7 +241,7 @@ class Engine:
     """The engine with its state.
 
     Args:
-        backend: The provider and its Justt.
+        backend: The provider, and the fake Justt that it uses.
         seen: Counts the events that the tests must cover.
         state: The resources by name.
         condemned: The replaced resources that wait to be deleted.

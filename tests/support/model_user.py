@@ -1,12 +1,12 @@
 """A model of Pulumi's user: the program, the errors and warnings so far, and the invariants after each command.
 
 Before a command, the user looks at Justt for each integration that an error or a warning named, and resolves it: by
-`adopt_id`, by deactivating it there, or by a decision of `pulumi-justt recover`. A killed run names nothing. The user
-runs the next command without looking, and only the journal has a record.
+`adopt_id`, by deactivating it there, or by a decision of `pulumi-justt recover`. A killed run names no
+integration, so the user runs the next command without looking, and only the journal has a record of the create.
 
     nothing is lost             a live integration outside of the state was named, or the journal has its intent
     nothing is doubled          an integration that only the journal knows is named before another one is created
-    nothing adopted is stopped  neither the integrations that the old program adopts, nor those of the new one
+    nothing adopted is stopped  no integration that the old or the new program adopts is deactivated
     one id, one resource        except for an adopter beside an owner that has not left yet
 """
 
@@ -46,7 +46,7 @@ class Project:
     """A program and its user, with the engine that runs it.
 
     Args:
-        backend: The provider and its Justt.
+        backend: The provider, and the fake Justt that it uses.
         refuses: Whether the policy for lost creates is `refuse`.
         seen: Counts the events that the tests must cover.
     """
@@ -217,7 +217,7 @@ class Project:
             assert theirs.isdisjoint(held), "an integration of another owner is in the state"
 
     def assert_converges(self) -> None:
-        """Run without trouble, following the messages, until each resource has exactly one live integration."""
+        """Run commands without faults, as their messages say, until each resource has exactly one live integration."""
         self.backend.trouble([])
         for number in range(8):
             # `pulumi-justt doctor` shows the intents of resources that are no longer in the program.
@@ -334,7 +334,7 @@ class Project:
         if "Remove adopt_id to create" in text:
             self.program[name] = declared.but(adoptId=None)
             if self._other_with_identifier(name):
-                # It was meant to adopt the other resource's integration, and not to create a second one.
+                # This resource was meant to adopt the other one's integration, and not to create a second integration.
                 del self.program[name]
         if PHRASES["a second resource for one record was refused"] in text:
             self._rivals.add(name)
@@ -406,7 +406,7 @@ class Project:
         ]
 
     def _name_of(self, identifier: str) -> str | None:
-        """Return the resource that declares an identifier; of two, the one that no state holds yet."""
+        """Return the resource that declares an identifier; of two resources, the one that is not in the state yet."""
         names = [name for name, declared in self.program.items() if declared.identifier == identifier]
         return min(names, key=lambda name: (self.engine.entry_of(name, self.program) is not None, name), default=None)
 

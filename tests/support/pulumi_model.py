@@ -134,7 +134,8 @@ def run_machine(
         rounds: The minimum number of rounds, multiplied by the variable `TEST_EFFORT`.
         chosen: The settings of one round.
         is_complete: Whether the machine has covered all events. If not, up to five times as many rounds run. What
-            Hypothesis draws depends on the modules that the process has loaded, so no number of rounds is certain.
+            Hypothesis draws depends on the modules that the process has loaded, so no number of rounds is sure to
+            suffice.
     """
     least = rounds * _times()
     for number in range(5 * least):
@@ -159,7 +160,7 @@ def missed(seen: Counter[str], *, refuses: bool) -> set[str]:
 
 
 def secret(number: int) -> str:
-    """Return the credential with this number in the programs."""
+    """Return the value of a credential, which a program names by this number."""
     return f"{number}c0f9e2d4b81a6d3{number}"
 
 
@@ -202,7 +203,7 @@ class Known:
 
 
 def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[list[Trouble]]:
-    """Draw the trouble of one command: for each operation, the faults of its requests in order.
+    """Draw the faults of one command: for each operation, a fault or none for each of its requests, in order.
 
     Args:
         known: The supported faults.
@@ -229,7 +230,7 @@ def _trouble(random: Random, known: Known, storm: int, least: int) -> list[Troub
         return intruder + [Trouble("create", random.choice(lost)) for _ in range(times)]
 
     def list_later(trouble: list[Trouble]) -> list[Trouble]:
-        # Leave the snapshot before the create alone, so that there is something to compare with.
+        # The snapshot before the create gets no fault, so that the later lists can be compared with it.
         return [Trouble("list", "")] * random.choice([1, 2]) + trouble
 
     scenes: list[Callable[[], list[Trouble]]] = [

@@ -1,4 +1,4 @@
-"""States as released versions wrote them, in one folder of tests/data/states each: a program and its state.
+"""States that released versions wrote: each folder of tests/data/states has a program and its state.
 
     python tests/support/recorded_state.py 0.2.0     records the state of the current code for that folder's
                                                      program.py; only once for each folder

@@ -82,7 +82,7 @@ def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # 
 
 
 def rows(table: str, begin: str) -> list[list[str]]:
-    """Return the cells of each row of a table, which has this prefix."""
+    """Return the cells of each row of a table that starts with *begin*."""
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith(begin)]
 
 
@@ -93,7 +93,10 @@ def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
 
 @pytest.mark.slow
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
-    """No step fails on the real engine, each contender sends its requests, and the floor's state has our keys."""
+    """No step fails on the real engine, and each contender sends its requests.
+
+    The state of `floor` has the keys of `ours`.
+    """
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
 
@@ -207,7 +210,7 @@ def test_sizes_show_state_and_memory() -> None:
 
 
 def test_goals_are_met_by_their_own_cells() -> None:
-    """The figures of its own cell decide whether a goal is met. Without figures, it's neither met nor missed."""
+    """Only the figures of a goal's own cell decide whether it's met. Without figures, it's neither met nor missed."""
     wide, many = Cell(100, 100, 32), Cell(500, 0)
     found = met(
         [
@@ -259,7 +262,7 @@ def test_the_plot_has_proportional_bars() -> None:
 
 
 def test_stored_figures_are_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--from` prints the stored figures, and exits with 1 if ours or the floor failed."""
+    """`--from` prints the stored figures, and exits with 1 if the contender `ours` or `floor` failed."""
     kept = tmp_path / "kept.jsonl"
 
     def keep(*figures: Figure) -> None:

@@ -202,7 +202,7 @@ def wait_for(file: Path) -> None:
     ],
 )
 def test_version_is_read_from_the_output_of_programs(text: str, expected: tuple[int, int, int] | None) -> None:
-    """The version is from the first line that starts with one, for any program."""
+    """A program's version is in the first line of its output that starts with one."""
     assert expected == engine.parse_version(text)
 
 
@@ -455,7 +455,7 @@ def test_invalid_installer_address_leads_to_the_build(machine: Machine, address:
     assert f"{address} is unreachable" in machine.messages[2]
 
 
-def test_silent_installer_site_is_given_up(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_installer_site_is_abandoned(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site that accepts a connection without a response is given up after the connect timeout."""
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.1)
     machine.has_go()

@@ -36,7 +36,7 @@ def entered(**caller: str) -> dict[str, str]:
 
 
 def test_variables_of_the_caller_are_dropped() -> None:
-    """For any variables of the caller, the result has the same variables, with temporary folders."""
+    """Whatever variables the caller has, the result has the same variables, with temporary folders."""
     found = entered(**USERS_OWN)
     # Python itself may add this variable: https://peps.python.org/pep-0538/
     assert found.keys() - {"LC_CTYPE"} == BUILT

@@ -14,13 +14,13 @@ INNER = "tests/tools/test_environment.py::test_variables_for_the_tests_are_kept"
 
 
 def test_the_files_of_the_part_exist() -> None:
-    """Each file of the part exists. Pytest itself rejects an unknown test."""
+    """Each file in `environments.PART` exists. Pytest itself rejects an unknown test."""
     assert [each for each in environments.PART if not (ROOT / each.partition("::")[0]).is_file()] == []
 
 
 @pytest.mark.parametrize(("part", "code", "words"), [(INNER, 0, "passed"), (f"{INNER}_not", 1, "FAILED")])
 @pytest.mark.slow
-def test_the_result_is_that_of_pytest(
+def test_each_environment_reports_the_result_of_pytest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str, code: int, words: str
 ) -> None:
     """Each environment has one line. The output of pytest follows only if it failed."""
@@ -35,7 +35,7 @@ def test_the_result_is_that_of_pytest(
 def test_an_environment_that_cannot_run_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """If root can't become another user, the line says so, and the exit code is not 0."""
+    """If root can't become another user, the environment's line says so, and the exit code is not 0."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr("environments.engine.ensure", lambda root: root)

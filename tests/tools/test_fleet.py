@@ -51,7 +51,10 @@ def test_integrations_of_others_do_not_make_it_expensive() -> None:
 
 
 def test_waits_remember_their_page() -> None:
-    """Waiting integrations are the newest. After the first search behind a thousand others, each read begins there."""
+    """The waiting integrations are listed behind a thousand others.
+
+    After the first search, each read begins at their page.
+    """
     found, beside = cost_of_waits(50, 120), cost_of_waits(50, 120, foreign=1_000)
 
     assert beside.requests <= found.requests + 60
@@ -75,7 +78,7 @@ def test_waits_share_their_reads(size: int) -> None:
 
 
 def test_commands_without_changes_send_nothing() -> None:
-    """A preview or an update without changes sends no requests, for any size of the fleet."""
+    """A preview or an update without changes sends no requests, however large the fleet is."""
     assert cost(UNCHANGED, SIZE).requests == 0
 
 

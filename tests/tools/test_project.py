@@ -150,7 +150,7 @@ def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run])
 
 
 def test_variables_of_the_user_are_ignored(project: tuple[Path, Run]) -> None:
-    """For any backend, environment or key in the user's shell, these commands use only their own stack."""
+    """Whatever backend, environment or key the user's shell has, these commands use only their own stack."""
     copy, run = project
     foreign = {**USERS_OWN, "PULUMI_CONFIG_PASSPHRASE": "another"}
     assert "+ 4 to create" in run("preview", **foreign)

@@ -30,7 +30,7 @@ DEV_LOCK = ROOT / "requirements-dev.lock"
 
 PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "PSF-2.0"}
 EXCEPTIONS = {
-    "certifi": {"MPL-2.0"},  # certificate authorities, used unchanged; the license binds those who change it
+    "certifi": {"MPL-2.0"},  # certificate authorities, used unchanged; the license restricts only changed copies
     "pathspec": {"MPL-2.0"},  # a part of the build backend; users of the wheel don't install it
 }
 OLD_NAMES = {
@@ -143,7 +143,10 @@ class TestLicenses:
         ],
     )
     def test_each_way_to_name_a_license_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
-        """The expression counts, else the text, else the classifiers. An unknown license is not permissive."""
+        """The license expression counts; without one, the text; without both, the classifiers.
+
+        Unknown licenses aren't permissive.
+        """
         metadata = Message()
         for name, value in fields:
             metadata[name] = value
@@ -243,7 +246,7 @@ class Service:
         return [pin for pins in self.batches for pin in pins]
 
     def __call__(self, pins: Iterable[str]) -> list[audit.Audited]:
-        """Respond for each of *pins*; the response for requests is about the known vulnerable release."""
+        """Respond for each of *pins*. For the package `requests`, only the known vulnerable release has a finding."""
         self.batches.append(list(pins))
         found: list[audit.Audited] = []
         for pin in self.batches[-1]:
