@@ -1,4 +1,4 @@
-"""Arguments that the SDK can't send, or would change: one sentence of error, for plain values and for Outputs."""
+"""Arguments that the SDK can't send, or would change: the error is one sentence, for plain values and for Outputs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_json_values_are_sent_unchanged(value: object) -> None:
 
 
 def test_tuples_and_text_enums_are_accepted() -> None:
-    """A tuple becomes a list, and an Enum of texts becomes a text."""
+    """A tuple becomes a list, and a member of a string Enum becomes a string."""
     assert sendable("it", "name", ("a", Text.A)) == ["a", "a"]
     assert sendable("it", "name", nested(32)) == nested(32)
 

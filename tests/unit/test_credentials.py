@@ -112,7 +112,7 @@ def test_identifiers_match_justt_s_pages(secret_type: str) -> None:
 
 
 def test_an_unlisted_payload_has_no_identifiers() -> None:
-    """In a payload of an unlisted type, every value is a secret, for any name."""
+    """In a payload of an unlisted type, every value is a secret, whatever its name."""
     assert list(Unlisted(secret_type="APIKEY", payload={"shopName": "x"}).identifiers()) == []
 
 
@@ -231,7 +231,7 @@ def test_each_field_must_be_text(secret_type: str) -> None:
 
 @of_each_type
 def test_no_field_may_be_empty(secret_type: str) -> None:
-    """An empty text is invalid, also in an optional field."""
+    """An empty string is invalid, even in an optional field."""
     found = list(validate(secret_type, dict.fromkeys(wire_names(secret_type), "")))
 
     assert found == [(name, "must not be empty") for name in PYTHON[secret_type][1]]
@@ -239,7 +239,7 @@ def test_no_field_may_be_empty(secret_type: str) -> None:
 
 @of_each_type
 def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
-    """A preview lacks some values, which is no problem."""
+    """A field whose value is unknown in a preview is not reported as missing."""
     required, _ = VENDOR[secret_type]
     later = {*required, "privateKey"} if secret_type == "sftp" else set(required)
 
@@ -325,7 +325,7 @@ def test_from_output_splits_the_set_into_its_fields() -> None:
 
 
 def test_from_output_keeps_plain_fields_plain() -> None:
-    """Only the resource makes plain fields secret."""
+    """`from_output` leaves plain fields plain. The resource makes them secret later."""
     assert split(lambda: Output.from_input({"apiKey": "a"}), credentials.ApiKeyOnly) == {
         "apiKey": ResolvedOutput("a", is_secret=False)
     }

@@ -135,7 +135,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_describe_type_shows_no_value(value: object) -> None:
-    """For any nesting of values, none of them is in the description."""
+    """However values are nested, none of them is in the description."""
     shape = describe_type(value)
 
     assert CANARY not in shape

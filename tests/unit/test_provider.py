@@ -541,7 +541,7 @@ def test_a_provider_that_was_never_configured_has_the_defaults() -> None:
 
 
 def test_keys_of_other_namespaces_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine passes the whole stack configuration, of which only our namespace counts."""
+    """The engine passes the whole stack configuration. The provider reads only its own namespace."""
     monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
     provider = configured({"aws:environment": "x", "environment": "y", "project:apikey": "z"})
 

@@ -198,7 +198,7 @@ VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " Ã
     before=PRINTABLE,
     after=PRINTABLE,
 )
-def test_no_surrounding_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
+def test_no_surrounding_text_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
     """Any text may precede and follow a credential, in each encoding, separated by a space or a line break."""
     redactor = knowing(secret)
 
@@ -318,7 +318,7 @@ def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> N
 
 @pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
 def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
-    """A credential that is not at hand can't be searched for, so the errorId's form must rule it out."""
+    """The text can't be searched for an unknown credential, so the errorId must have a form that no credential has."""
     incomplete = Redactor()
     incomplete.mark_incomplete()
 
@@ -376,8 +376,8 @@ ID = "V1StGXR8_Z5jdHi6B-myT"
         ).items(),
     ],
 )
-def test_records_while_a_credential_is_not_at_hand(field: str, missing: str, *, is_shown: bool) -> None:
-    """A shown field must then have a safe form, or be in the state as plain text, or resemble an id there."""
+def test_records_while_a_credential_is_unavailable(field: str, missing: str, *, is_shown: bool) -> None:
+    """A field is then shown only if its form is safe, or if the state has it as plain text or has a similar id."""
     redactor = knowing("abc") if missing == "a short one" else Redactor()
     if missing == "a reference":
         redactor.mark_incomplete()

@@ -119,7 +119,10 @@ def test_other_values_are_no_references(value: object) -> None:
 def test_an_impossible_variable_name_is_rejected(
     make: Callable[[Any], object], error: type[Exception], text: str
 ) -> None:
-    """An impossible variable name, or a value of another type, is an error in the program that doesn't show it."""
+    """An impossible variable name, or a value of another type, raises an error in the program.
+
+    The error doesn't show it.
+    """
     with pytest.raises(error, match=text) as raised:
         make(from_env)
     assert CANARY not in str(raised.value)
@@ -142,7 +145,7 @@ def test_an_impossible_variable_name_is_rejected(
     ],
 )
 def test_an_impossible_path_is_rejected(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
-    """A key's content in place of its path, a common mistake, is an error that doesn't show it."""
+    """Giving a key's content in place of its path is a common mistake. The error doesn't show the content."""
     with pytest.raises(error, match=text) as raised:
         make(from_file)
     assert "AAAA" not in str(raised.value)
@@ -331,7 +334,7 @@ def test_a_link_to_the_checkout_is_resolved(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("path", [r"keys\sftp.pem", r".\keys\x\..\sftp.pem", PureWindowsPath("keys") / "sftp.pem"])
 def test_paths_are_stored_alike_on_every_system(path: str | PureWindowsPath) -> None:
-    """The stored path has `/`, for any separator in the program."""
+    """The stored path has `/`, whatever separator the program uses."""
     assert from_file(path).place == "keys/sftp.pem"
     assert from_file(r"..\keys\sftp.pem").place == "../keys/sftp.pem"
 

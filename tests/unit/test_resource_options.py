@@ -140,7 +140,7 @@ def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, ri
     "given", ["secretPayload[apiKey]", 'secretPayload["apiKey"', "source.name", "secretPayload.apiKey.first"]
 )
 def test_a_path_that_cannot_match_is_refused(given: str) -> None:
-    """A malformed path, or one below a text, would also be silently ignored by the engine."""
+    """A malformed path, or a path below a string, would also be silently ignored by the engine."""
     with pytest.raises(ValueError, match="ignore_changes"):
         checked(given)
 
@@ -301,7 +301,7 @@ def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
 
 
 def test_one_account_code_cannot_be_named() -> None:
-    """The state's list is sorted and the program's is not, so an index means another code in each."""
+    """The state's list is sorted and the program's is not, so one index means two different codes."""
     with pytest.raises(ValueError, match="the list has no order, so name the whole list"):
         checked("merchantAccountCodes[0]")
 

@@ -196,7 +196,7 @@ def test_a_deactivation_date_is_returned() -> None:
 
 
 def test_outputs_that_are_absent_are_none() -> None:
-    """An absent value that is not unknown is None, and an absent flag is False."""
+    """An absent value is None unless it's unknown, and an absent flag is False."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -306,7 +306,7 @@ def test_a_path_that_matches_nothing_is_refused_by_the_constructor() -> None:
 
 
 def test_a_plain_api_key_is_accepted_in_a_unit_test() -> None:
-    """A test with mocks has no configuration file, and `set_all_config` need not mark secrets."""
+    """A unit test can set the key with `pulumi.runtime.set_all_config`, without marking it as a secret."""
     assert run_program(minimal, config={"justt:apiKey": CANARY}).registered
 
 
@@ -454,8 +454,8 @@ def test_a_wait_copies_the_properties_of_its_integration() -> None:
     assert [urn.rpartition("::")[2] for urn in program.registered[1].dependencies] == ["stripe"]
 
 
-def test_a_wait_takes_five_minutes_at_most_unless_it_says_otherwise() -> None:
-    """Properties that the integration lacks are absent."""
+def test_the_default_timeout_of_a_wait_is_five_minutes() -> None:
+    """The timeout is 300 seconds by default. Properties that the integration lacks are absent."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
 
     assert program.sent(1) == {

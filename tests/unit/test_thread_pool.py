@@ -49,7 +49,7 @@ def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[
     return calls
 
 
-def test_waits_take_no_thread_from_the_rest(pool: ThreadPoolExecutor, end: threading.Event) -> None:
+def test_waits_take_no_thread_from_other_calls(pool: ThreadPoolExecutor, end: threading.Event) -> None:
     """Many more waits than threads start, and the pool still serves as many other calls as before."""
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)

@@ -69,7 +69,7 @@ SOURCE = Path(pulumi_justt.__file__).parent
 
 @pytest.fixture(autouse=True)
 def traces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Restore the state that a configured provider changes in its process."""
+    """After the test, restore the process-wide state that a configured provider changes."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 

@@ -177,7 +177,10 @@ def test_identifiers_that_resemble_such_a_url_are_valid(value: str) -> None:
 
 
 def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
-    """The CLI crashes with a Go stack trace if it shows them. Values that it doesn't show may contain them."""
+    """The CLI crashes with a Go stack trace if it shows an unknown color tag.
+
+    Values that it doesn't show may contain tags.
+    """
     for value in ("100 <{% off", "<{%fg 1%}>"):
         assert label_problem(value) == "has the characters <, { and % in a row, which Pulumi takes for a color"
         assert text_problem(value, "identifier") == label_problem(value)
@@ -201,7 +204,7 @@ def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
     ],
 )
 def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str, str]) -> None:
-    """Each invalid value is named by its path, at any depth. Unknown values are not validated."""
+    """Each invalid value is named by its path, however deep it is. Unknown values are not validated."""
     found = dict(unsendable(value))
     assert found.keys() == paths.keys()
     assert all(found[path].startswith(text) for path, text in paths.items())

@@ -145,7 +145,7 @@ def test_two_waiting_reads_send_single_gets() -> None:
 
 
 def test_three_waiting_reads_share_a_page() -> None:
-    """Once three reads wait, a page is read; reads whose record is in it send nothing, also later."""
+    """Once three reads wait, a page is read. Reads whose record is in it send nothing, then or later."""
     reader = Reader(AccountServer(ids(100)))
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(100)] == ids(100)
@@ -291,7 +291,7 @@ def test_refused_list_is_not_requested_again() -> None:
 
 
 def test_outage_fails_all_waiting_reads_at_once() -> None:
-    """If a page can't be read, each waiting read fails with that response, under its own operation."""
+    """If a page can't be read, each waiting read fails with that response. Its error names its own operation."""
     reader = Reader(AccountServer(ids(8)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 

@@ -1,4 +1,4 @@
-"""The API client on its own: a script that uses it, its errors, and what it says about itself.
+"""The API client on its own: a script that uses it, its errors, its version and its text forms.
 
 tests/unit/core/test_client.py covers the provider's errors and every failure of a request.
 """
@@ -195,8 +195,8 @@ def test_cancelled_or_late_call_sends_nothing() -> None:
     assert attempts == []
 
 
-def test_error_at_the_deadline_is_that_of_the_last_attempt() -> None:
-    """If the wait for the rate limiter uses up the remaining time, the error is that of the last attempt."""
+def test_call_at_its_deadline_raises_the_error_of_the_last_attempt() -> None:
+    """If the wait for the rate limiter uses up the remaining time, the error of the last attempt is raised."""
     client = client_of(httpx.Response(503, json=REFUSAL))
     client.policy, client.uniform = RetryPolicy(base=1.0), lambda: 0.0
     for _ in range(client.requests_per_minute - 1):
@@ -228,7 +228,7 @@ def test_unrepeatable_read_makes_one_attempt() -> None:
 
 
 def test_invalid_proxy_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client refuses them when it is created, without the proxy's address, which may hold a password."""
+    """Creating the client fails. The error doesn't show the proxy's address, which may contain a password."""
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{CANARY}@:1")
 
     with pytest.raises(InvalidNetworkSettings, match="HTTPS_PROXY") as raised:

@@ -95,7 +95,7 @@ def test_addresses_of_a_name_share_the_timeout(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_first_responsive_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unresponsive addresses before it take only their share of the time-out."""
+    """Unresponsive addresses before the responsive one take only their share of the time-out."""
     network = Network(responsive=("10.0.0.2",))
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3")
 

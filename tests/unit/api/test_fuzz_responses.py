@@ -297,7 +297,7 @@ class Server:
 
     @contextmanager
     def provider(self, policy: str) -> Iterator[IntegrationProvider]:
-        """Yield the provider as the engine calls it."""
+        """Yield a provider, whose methods a test calls as the engine does."""
         with self.client(policy) as client:
             provider = IntegrationProvider()
             provider.__dict__["_core"] = IntegrationLifecycle(
@@ -360,7 +360,7 @@ def assert_holds_no_secret(outs: object) -> None:
 
 
 def known_to(operation: Operation) -> Sequence[str]:
-    """Return the secrets that the client knows in an operation; the core handles those of the state."""
+    """Return the secrets that the client knows in an operation. The core handles the secrets in the state."""
     return SECRETS if operation == "create" else (KEY,)
 
 
@@ -424,7 +424,7 @@ def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Reply
     with server.provider(policy) as provider:
         try:
             made = provider.create({**INPUTS})
-        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+        except Exception as error:  # noqa: BLE001 - the test must see any exception
             assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
@@ -449,7 +449,7 @@ def test_read_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
     with server.provider("refuse") as provider:
         try:
             read = provider.read(ID, {**RECORDED})
-        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+        except Exception as error:  # noqa: BLE001 - the test must see any exception
             assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
@@ -479,7 +479,7 @@ def test_adopt_and_get_through_the_boundary(operation: str, prepared: dict[str, 
     with server.provider("refuse") as provider:
         try:
             result = provider.create({**INPUTS, "adoptId": ID}) if operation == "adopt" else provider.read(ID, {})
-        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+        except Exception as error:  # noqa: BLE001 - the test must see any exception
             assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             # `get` knows no credential that could be redacted, except the API key.
             assert_presentable(str(error), SECRETS if operation == "adopt" else (KEY,))
@@ -504,7 +504,7 @@ def test_delete_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
     with server.provider("refuse") as provider:
         try:
             provider.delete(ID, {**RECORDED})
-        except Exception as error:  # noqa: BLE001 - what else it could be is the question
+        except Exception as error:  # noqa: BLE001 - the test must see any exception
             assert type(error).__name__ == "JusttError"  # noqa: PT017 - whether it fails depends on the replies
             assert_presentable(str(error))
         else:
@@ -532,7 +532,7 @@ def plan(**prepared: Reply) -> dict[str, list[Reply]]:
     ids=["message", "errorId", "key"],
 )
 def test_no_error_repeats_a_credential_of_the_vendor(operation: str, document: dict[str, object]) -> None:
-    """The vendor has the credentials since the create, and may repeat them in any later response."""
+    """The vendor got the credentials with the create, and may repeat them in any later response."""
     refused = json_reply(400, document)
     server = Server(plan(GET=refused, LIST=refused, DELETE=refused))
     calls: dict[str, Callable[[IntegrationProvider], object]] = {

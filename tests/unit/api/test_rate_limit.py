@@ -120,7 +120,7 @@ def test_no_request_waits_longer_than_needed(per_minute: int, gaps: list[float])
 
 
 def test_pause_holds_all_requests() -> None:
-    """During a pause no request is granted, however much of the limit is left; after it all are."""
+    """During a pause no request is granted, however much of the limit is left. After the pause, all are granted."""
     limiter, moment = limiter_of(100)
     limiter.pause(5.0)
 
@@ -218,7 +218,7 @@ def test_threads_never_exceed_the_limit() -> None:
 
 
 def test_pause_applies_to_threads_without_a_429() -> None:
-    """A pause by one thread holds another thread's request."""
+    """A pause that one thread requests also delays another thread's request."""
     limiter, _ = limiter_of(100)
     pausing = threading.Thread(target=limiter.pause, args=(12.0,))
     pausing.start()

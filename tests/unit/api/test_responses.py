@@ -1,4 +1,4 @@
-"""Parsing the vendor's responses: each documented shape, and only the keys and types of any other."""
+"""Parsing the vendor's responses: documented shapes are read, and any other is described by its keys and types."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def test_record_of_another_integration() -> None:
     ],
 )
 def test_page_in_each_envelope(response: object, records: int, is_last: bool) -> None:
-    """`hasMore` decides whether a page is the last one; without it, a short page does."""
+    """`hasMore` says whether more pages follow. Without it, a page that is not full is the last one."""
     assert page(response, 2) == Page((remote(),) * records, is_last)
 
 
@@ -388,7 +388,7 @@ def numbers_of(value: object) -> set[str]:
 
 
 def parse_error_or_nothing(read: Callable[[], object]) -> str:
-    """Return the text with which a callable refuses a response, or an empty text."""
+    """Return the text with which a callable refuses a response, or an empty string."""
     try:
         read()
     except InvalidResponse as unreadable:
@@ -481,7 +481,7 @@ def test_retry_after_out_of_range(value: str) -> None:
 
 @given(LETTERS | st.integers().map(str) | st.datetimes().map(format_datetime))
 def test_retry_after_is_a_wait_or_absent(value: str) -> None:
-    """Any header is a non-negative number of seconds, or counts as absent."""
+    """Any header is read as a non-negative number of seconds, or counts as absent."""
     seconds = retry_after(value, NOW)
 
     assert seconds is None or seconds >= 0.0

@@ -138,7 +138,7 @@ def test_deadline_includes_the_backoff(elapsed: float, action: RetryDecision) ->
     ],
 )
 def test_limits_of_a_rate_limit_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
-    """A 429 is final once the request's own time is used up, or if all pauses exceed the longest one."""
+    """A 429 is final once the request's own time is used up, or if its pauses would exceed five minutes in total."""
     decision = decide(
         outcome=AttemptResult.RATE_LIMITED,
         policy=RetryPolicy(deadline=100.0),
@@ -199,7 +199,7 @@ def test_single_request_outlasts_a_minute_of_exhausted_quota() -> None:
 @pytest.mark.parametrize(("method", "outcome"), RETRYING)
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
 def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: float) -> None:
-    """`Retry-After` replaces the policy's own wait, above the cap and down to zero."""
+    """`Retry-After` replaces the policy's own wait, even if it's above the cap or zero."""
     policy = RetryPolicy(cap=1.0, rate_limited_cap=1.0)
 
     decision = decide(method, outcome, policy=policy, rate_limited=1, retry_after=retry_after, random=0.9)
@@ -214,7 +214,7 @@ def test_retry_after_beyond_the_deadline_is_final() -> None:
 
 @pytest.mark.parametrize(("method", "outcome"), [cell for cell in CELLS if cell not in RETRYING])
 def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: AttemptResult) -> None:
-    """Without a retry, no header and no count makes the policy wait."""
+    """If the request is not retried, the policy neither waits nor draws a random number."""
 
     def no_random() -> float:
         raise AssertionError

@@ -217,7 +217,7 @@ def test_unchanged_adopted_integration_has_no_diff() -> None:
 def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any], named: str, keeps_it: bool) -> None:
     """A replacement would deactivate an integration that another owner uses.
 
-    Removing adopt_id in the same update changes nothing.
+    It's refused even if the same update removes adopt_id.
     """
     news = {**(ADOPTING if keeps_it else CHECKED), **changes}
 
@@ -239,7 +239,7 @@ def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, 
 
 
 def test_adopt_id_may_be_the_id_of_a_created_integration() -> None:
-    """Adopting its own id releases an integration that the stack created: the stack no longer deactivates it."""
+    """A resource that adopts its own id gives up ownership: the stack no longer deactivates the integration."""
     core = Offline().core
 
     assert core.diff(RECORDED, ADOPTING) == []
@@ -328,7 +328,7 @@ def test_resource_owns_an_integration_after_the_hand_over(tmp_path: Path, remove
 def test_two_processes_of_one_command_cannot_hold_the_same_id(tmp_path: Path, first: str) -> None:
     """The second call is refused, because the other process's resource has the id.
 
-    A diff that replaces it frees the id.
+    A diff that replaces the owner frees the id.
     """
     scripted = [Scripted([record("PENDING")] * 2, session=process_of(tmp_path)) for _ in range(2)]
     owner, adopter = (each.core for each in scripted)
@@ -365,8 +365,8 @@ def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Pa
     former, core = command_of("former", tmp_path)
     core.delete("id-1", RECORDED)
     (file,) = (tmp_path / "adoptions").rglob("*.json")
-    (told,) = former.told
-    assert told == (
+    (message,) = former.told
+    assert message == (
         f"note: {NAMED}: 'taker' has adopted it ({file}), as this machine's journal says, so it is released and stays "
         "as it is at Justt."
     )
@@ -412,11 +412,11 @@ def test_delete_is_refused_while_another_command_adopts_the_id(
 ) -> None:
     """While the adopter's GET is in flight, delete is refused.
 
-    After the adopter was killed or has failed, it deactivates.
+    Once the adopter was killed or has failed, delete deactivates the integration.
     """
     owner, core = command_of("owner", tmp_path, httpx.Response(204))
     _, adopting = command_of("adopter", tmp_path, *([response] if response else []))
-    # Without a scripted response it ends like a killed process: nothing is written after the request.
+    # Without a scripted response, the adopter ends like a killed process: it writes nothing after the request.
     with pytest.raises((RequestRefused, RuntimeError)):
         adopting.create(ADOPTING)
     core._journal.now = lambda: adopting._journal.now() + waits
@@ -696,11 +696,11 @@ def test_unknown_create_outcome_is_logged_if_the_engine_left() -> None:
     with pytest.raises(CreateOutcomeUnknown):
         scripted.core.create(CHECKED)
 
-    told = scripted.told[-1]
-    assert told.startswith(
+    message = scripted.told[-1]
+    assert message.startswith(
         "warning: the engine cancelled the call: creating the stripe integration 'stripe-eu': no answer within 30"
     )
-    assert "Do not run `pulumi up` again before you have checked" in told
+    assert "Do not run `pulumi up` again before you have checked" in message
 
 
 def test_failed_undo_warns_and_raises_nothing() -> None:
@@ -709,9 +709,9 @@ def test_failed_undo_warns_and_raises_nothing() -> None:
 
     scripted.core.create(CHECKED)
 
-    (told,) = scripted.told
-    assert told.startswith(
+    (message,) = scripted.told
+    assert message.startswith(
         f"warning: the engine cancelled the create of {NAMED}, so no state has it, and it could not be deactivated "
         f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
     )
-    assert told.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")
+    assert message.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")

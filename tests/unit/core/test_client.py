@@ -660,7 +660,7 @@ def test_message_that_repeats_a_credential_is_withheld(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_message_that_repeats_the_api_key_is_withheld(method: Method) -> None:
-    """The redactor knows the API key for every request, also when the connection itself fails."""
+    """The redactor knows the API key for every request, even if the connection itself fails."""
     for reply in (Reply(401, {"message": f"bad key {KEY}"}), httpx.ConnectError(f"bad proxy {KEY}")):
         text = str(failure(client_of(App(reply)), method))
         assert KEY not in text

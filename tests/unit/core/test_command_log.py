@@ -37,7 +37,7 @@ def test_last_line_counts(tmp_path: Path) -> None:
 
 
 def test_placeholder_urn_is_not_logged(tmp_path: Path) -> None:
-    """Another resource may have the same placeholder."""
+    """The process uses a placeholder if it doesn't know the URN, so two resources may share it."""
     log(tmp_path).note_holder("the resource of 'shop'", "id-1")
     assert log(tmp_path).holders_of("id-1") == []
 

@@ -89,7 +89,7 @@ def test_key_and_variable_of_each_setting(key: str, variable: str, value: str, o
 
 @pytest.mark.parametrize(("key", "variable"), [(row[0], row[1]) for row in SETTINGS])
 def test_empty_variable_counts_as_unset(key: str, variable: str) -> None:
-    """CI systems set missing variables to an empty text, so the default is used."""
+    """CI systems set missing variables to an empty string, so the default is used."""
     assert value_of(load(), key) == value_of(load({variable: ""}), key)
 
 
@@ -656,7 +656,7 @@ def test_settings_are_equal_by_value_and_immutable() -> None:
     """Equal settings are one dictionary key, which is how threads find the client that they share."""
     assert len({load(apiKey=CANARY), load(apiKey=CANARY), load(apiKey="another")}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
-        load().debug = True  # type: ignore[misc] # what the type checker forbids is what is tested
+        load().debug = True  # type: ignore[misc]  # the test does what the type checker forbids
 
 
 @pytest.mark.parametrize("value", ["3", "65", "many", "4.5"])

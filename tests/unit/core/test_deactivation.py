@@ -104,7 +104,7 @@ def test_refused_delete_is_an_error() -> None:
 
 
 def test_delete_reports_the_refusal_if_the_read_fails() -> None:
-    """If the GET that should explain the refusal fails too, the error is that of the DELETE."""
+    """If the GET that should explain the refusal fails too, the error of the DELETE is raised."""
     scripted = Scripted([refusal(400, "not today"), refusal(403, "nor that")])
 
     with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
@@ -225,7 +225,10 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
     ],
 )
 def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -> None:
-    """The date that means now is another time for Justt. The first delete warns, and the date is sent unchanged."""
+    """The date for "now" comes from the local clock, so for Justt it's another time.
+
+    The first delete warns about that, and sends the date unchanged.
+    """
     scripted = Scripted([response_at(AT_NOW), response_at(AT_NOW)], now=local)
     core = scripted.core
 

@@ -74,7 +74,7 @@ class StagedClock(Clock):
         self._ends: dict[str, float] = {}
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
+        """Sleep in virtual time. During a stage, the other threads run meanwhile."""
         if self.stage is None:
             super().sleep(seconds)
             return
@@ -500,7 +500,8 @@ def test_creates_lost_in_one_outage_share_the_wait(policy: Policy, fate: str) ->
 def test_few_workers_share_the_wait_of_lost_creates(policy: Policy, fate: str, seconds: float, most: int) -> None:
     """With four workers, sixteen creates that lose both responses take at most two more grace periods than one create.
 
-    If each POST hangs until its time-out, the three further batches of POSTs take one time-out each in addition.
+    The POSTs go out in batches of four. If each POST hangs until its time-out, the second, third and fourth batch each
+    add one time-out.
     """
 
     def vendor_of(names: Iterable[str]) -> ScriptedVendor:
@@ -1100,7 +1101,7 @@ def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_pat
         assert len(again.warnings) == (not is_settled)
 
 
-def test_create_left_over_in_another_stack_is_warned_of_once(tmp_path: Path) -> None:
+def test_create_left_over_in_another_stack_is_one_warning(tmp_path: Path) -> None:
     """The stack may have been renamed, or be another stack of the program, so it is a warning, not an error."""
 
     def urn(stack: str, name: str = "a", project: str = "shop") -> str:
@@ -1244,7 +1245,7 @@ def test_nothing_is_claimed_while_the_default_account_has_an_unresolved_create()
 
 
 def test_creates_under_two_names_of_an_account_do_not_swap_ids() -> None:
-    """A lost create waits for a POST under the account's other name, and does not take that one's id."""
+    """A lost create waits for a POST under the account's other name, and does not claim the id of that POST."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     for account in (None, "acc_1"):
@@ -2075,10 +2076,11 @@ def test_lost_creates_of_one_source_all_name_all_candidates() -> None:
 @pytest.mark.parametrize("source", ["stripe", "adyen"])
 @pytest.mark.parametrize("turn", range(8))
 def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: str, turn: int) -> None:
-    """Whenever another writer creates one, this stack's is in the state or named; `refuse` never claims the other.
+    """Whenever another writer creates an integration, this stack's own is in the state or named in the error.
 
-    `adopt` claims the other in one case: this stack's POST was never committed, and the other, of the same source,
-    appeared between the list before and the last list after, so every response looks as if it were this stack's.
+    `refuse` never claims the other writer's integration. `adopt` claims it in one case: this stack's POST was never
+    committed, and the other integration has the same source and appeared between the list before the POST and the last
+    list after it, so every response looks as if it were this stack's.
     """
     vendor = ScriptedVendor(fates={"a": list(fates)})
     process = Process(vendor, policy)
@@ -2091,7 +2093,7 @@ def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: s
     assert len(ours) <= 1
     if isinstance(outcome, str) and outcome in theirs:
         assert (policy, ours, source) == ("adopt", [], "stripe")
-        # After the first of the two lists before the POST, which must not contain the other writer's.
+        # The first of the two lists before the POST must not contain the other writer's integration.
         assert turn >= 2
         assert f"claimed {outcome}, " in process.warnings[0]
     elif isinstance(outcome, str):

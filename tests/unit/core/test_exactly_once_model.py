@@ -9,9 +9,10 @@ The schedules form a graph. Its nodes are states: what each thread has seen, wha
 `CreateCoordinator` holds. Its edges are the choices. Each edge is run at least once, and must lead to the same state
 each time. So the paths through the graph are all interleavings, even those that were not run on their own.
 
-The graph leaves out only choices that cannot matter: which create of one source starts first (they differ by name); in
-which order those that waited for the first list continue to their POSTs (each parks again before it sends anything);
-and when the second writer creates if no list is read before the next step (only a list shows it).
+The graph leaves out only choices that cannot matter: which create of one source starts first (they differ by name); the
+order in which creates that waited for the first list continue to their POSTs (each parks again before it sends
+anything); and when the second writer creates its integration if no list is read before the next step (only a list shows
+it).
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class World(JusttClient):
 
     def _sleep(self, _: float) -> None:
         self.stage.park("sleep")
-        # The first sleep is beside other creates; the second one has the lock alone.
+        # During a create's first sleep, other creates run. During its second sleep, it holds the lock alone.
         self.creates[self.stage.current.name].seen.append(("slept",))
 
     def _tell(self, text: str) -> None:

@@ -411,7 +411,7 @@ def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) ->
     assert "secretPayload" not in offline.core.update("id-1", older, REFERRED)
     rotated = {**REFERRED, "secretReferences": {"apiKey": {**reference, "version": 2}}}
     assert offline.core.diff(older, rotated) == ["secretPayload.apiKey", "secretReferences.apiKey"]
-    # In the other direction it is another credential: plain data is never a reference.
+    # A reference that becomes plain data is a changed credential: plain data is never a reference.
     assert offline.core.diff(REFERRED, older) == ["secretPayload.apiKey", "secretReferences.apiKey"]
 
 

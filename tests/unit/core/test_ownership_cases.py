@@ -93,7 +93,7 @@ def test_adopting_the_candidate_under_another_name_settles_a_lost_create(walk: W
 
 
 @pytest.mark.parametrize("command", ["up", "refresh", "destroy"])
-def test_killed_rotation_that_is_not_continued_is_warned_of(walk: Walk, command: str) -> None:
+def test_killed_rotation_that_is_not_continued_causes_a_warning(walk: Walk, command: str) -> None:
     """If the change is reverted or the resource is removed, no create names the killed one, so a warning does."""
     walk.run_command("up")
     walk.declare("shop-1", "second", 1, 0)
@@ -176,7 +176,10 @@ def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
 
 
 def test_create_of_the_former_name_is_named_until_a_refresh(walk: Walk) -> None:
-    """The engine may have failed to store the id. After a refresh it deletes the old one once the new one exists."""
+    """The engine may have failed to store the id.
+
+    After a refresh, the next `up` creates the new integration and deactivates the old one.
+    """
     walk.run_command("up")
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up")
@@ -292,9 +295,10 @@ def test_owner_and_adopter_deleted_together_release_the_integration(walk: Walk, 
 
 @pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
 def test_adopter_without_a_journal_protects_if_it_is_deleted_first(walk: Walk, owner: str, adopter: str) -> None:
-    """`destroy` calls only delete, so an adopter from another machine is known only from its recorded outputs.
+    """`destroy` calls only delete, so only the outputs of its own delete show an adopter from another machine.
 
-    The model's engine deletes in the order of names, so the other order shows the case that is not covered.
+    The model's engine deletes resources by name. If it deletes the owner before the adopter, nothing protects the
+    integration, and it is deactivated.
     """
     walk.program[owner] = walk.program.pop("a")
     walk.run_command("up")

@@ -629,7 +629,7 @@ def test_read_updates_status_and_go_live_date() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "PENDING", "PAUSED"])
 def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
-    """A changed status is one note."""
+    """Read reports a changed status in one note."""
     vendor = TimedCore({0.0: record(status)})
 
     read = vendor.core.read("id-1", RECORDED)

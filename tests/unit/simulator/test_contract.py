@@ -270,7 +270,7 @@ def test_every_operation_checks_key_and_limit_first() -> None:
             assert status(label, headers=HEADERS) == 429
 
 
-def test_all_but_merchants_is_served(simulator: SimulatorServer, session: requests.Session) -> None:
+def test_every_operation_except_merchants_is_served(simulator: SimulatorServer, session: requests.Session) -> None:
     """An operation that the simulator does not serve gets a 404 in a documented shape."""
     document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     left_out = {label for label in operations_of(document) if label not in OPERATIONS}

@@ -324,7 +324,7 @@ def test_deactivating_twice_is_refused(api: Api) -> None:
 
 
 def test_a_deactivation_must_repeat_the_id_of_its_path(api: Api) -> None:
-    """A body with another id than the path is refused before the simulator looks for either one."""
+    """A body whose id differs from the path's is refused before the simulator looks for either id."""
     message = refused(api.end(api.create(), integrationId="another"), 400)
     assert message == "integrationId must be the id in the path"
 
@@ -417,7 +417,7 @@ def test_optional_payload_fields_are_strings(api: Api) -> None:
     ],
 )
 def test_bad_create_body_is_refused(api: Api, changes: dict[str, object], message: str) -> None:
-    """Each error in a create body is a 400 that names the field and not the value."""
+    """For each error in a create body, the response is a 400 that names the field and not the value."""
     assert refused(api.http.post("/integrations", json=new_body(**changes)), 400) == message
     assert api.simulator.records.integrations() == []
 
@@ -450,7 +450,7 @@ def test_unlisted_values_are_accepted_if_configured(api: Api) -> None:
     ],
 )
 def test_body_that_is_no_json_object_is_refused(api: Api, content: bytes) -> None:
-    """A body that can't be parsed as a JSON object is a 400."""
+    """A body that can't be parsed as a JSON object gets a 400."""
     answer = api.http.post("/integrations", content=content, headers={"Content-Type": "application/json"})
     assert refused(answer, 400).startswith("the body must be")
 
@@ -463,7 +463,7 @@ def test_a_body_needs_a_json_content_type(api: Api) -> None:
 
 
 def test_body_over_one_megabyte_is_refused(api: Api) -> None:
-    """A million bytes are accepted; one more is a 413."""
+    """A million bytes are accepted; one more byte gets a 413."""
     size = len(json.dumps(new_body(integrationName="")))
     exact = json.dumps(new_body(integrationName="x" * (1_000_000 - size)))
     headers = {"Content-Type": "application/json"}
@@ -500,12 +500,12 @@ def test_bad_page_is_refused(api: Api, query: str) -> None:
     [("GET", "/"), ("GET", "/charges"), ("GET", "/integrations/"), ("PUT", "/integrations")],
 )
 def test_undocumented_operation_is_not_found(api: Api, method: str, path: str) -> None:
-    """Other paths, and other methods on known paths, are a 404."""
+    """Other paths, and other methods on known paths, get a 404."""
     assert refused(api.http.request(method, f"{api.simulator.base_url}{path}"), 404) == "no such operation"
 
 
 def test_requests_over_the_limit_are_refused(api: Api) -> None:
-    """A key has a limit for any 60 seconds. A 429 has no Retry-After, and doesn't count."""
+    """The limit is per key, in any 60 seconds. A 429 has no Retry-After, and a refused request doesn't count."""
     api.configure(requests_per_minute=2)
     assert api.http.get("/integrations").status_code == 200
     api.clock.now += 30
@@ -718,7 +718,7 @@ def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
     ],
 )
 def test_bad_options_are_refused(api: Api, changes: object) -> None:
-    """An invalid option is a 400 with a message, and changes nothing."""
+    """An invalid option gets a 400 with a message, and changes nothing."""
     answer = api.control.patch("/options", json=changes)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -793,7 +793,7 @@ def test_a_malformed_request_is_not_logged(
 # Running
 
 
-def test_latency_delays_answers(api: Api) -> None:
+def test_latency_delays_responses(api: Api) -> None:
     """Every request takes at least the latency, and other requests proceed meanwhile."""
     api.configure(latency=0.05)
     begun = time.monotonic()

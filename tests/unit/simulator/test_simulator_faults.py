@@ -266,7 +266,7 @@ def test_a_client_may_disconnect_during_a_slow_body(api: Api, caplog: pytest.Log
 
 
 def test_a_fault_can_select_an_envelope(api: Api) -> None:
-    """A fault can select each envelope that an option selects for all responses."""
+    """A fault can set the envelope of single responses, as the simulator's options do for all responses."""
     integration_id = api.created()
     bare = api.http.get(f"/integrations/{integration_id}").json()
     api.simulator.options = dataclasses.replace(api.simulator.options, create_envelope="id")
@@ -420,7 +420,7 @@ def test_fault_counts_only_its_operation(api: Api) -> None:
 
 
 def test_refused_requests_are_not_counted(api: Api) -> None:
-    """A request that Justt would refuse, or to an unknown operation, doesn't count for a fault."""
+    """A request that Justt would refuse, and a request to an unknown operation, don't count for a fault."""
     api.simulator.options = Options(api_keys=frozenset({"key-1"}))
     api.fault("* * status=503 times=1", "GET * drop-after-commit times=1")
     assert api.create(source=...).status_code == 400
@@ -465,7 +465,10 @@ def test_the_seed_decides_the_probability() -> None:
 
 
 def test_faults_begin_with_the_simulator_or_later() -> None:
-    """Python code sets the faults at the start, and replaces, adds and removes them. Events stay until cleared."""
+    """Python code sets the faults at the start, or replaces, adds and removes them later.
+
+    Events stay until they are cleared.
+    """
     first = Fault("GET", "*", "status", 503, times=1)
     with (
         SimulatorServer(Options(faults=(first,))) as simulator,
@@ -598,7 +601,7 @@ def test_bad_value_is_refused_in_python_too(value: object) -> None:
 
 
 def test_bad_options_are_refused_in_python_too() -> None:
-    """In Python code, faults are objects, not texts."""
+    """In Python code, faults are objects, not strings."""
     with pytest.raises(ValueError, match="faults must be a tuple of Fault"):
         Options(faults=("GET * no-id",))  # type: ignore[arg-type]  # the purpose of this test
 

@@ -125,7 +125,7 @@ def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs
 
 
 def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
-    """The remediation is `recover` for this provider's operations, and `pulumi refresh` for other providers' ones."""
+    """The remediation is `recover` for operations of this provider, and `pulumi refresh` for those of others."""
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
     waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
     pending = [
@@ -215,7 +215,7 @@ def test_outdated_settings_in_the_state_are_named(
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
 
 
-def test_the_own_key_of_a_provider_is_not_outdated(project: FakePulumi) -> None:
+def test_a_provider_s_own_key_is_not_outdated(project: FakePulumi) -> None:
     """A `justt.Provider` has copies of all settings, but a key and an account of its own."""
     project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
     own = project.own_provider("another-key")
@@ -359,7 +359,7 @@ def test_integrations_are_looked_up_with_the_key_of_their_provider(
 
 
 def test_a_secret_account_is_not_decrypted(project: FakePulumi, theirs: Theirs) -> None:
-    """Its integrations are not looked up, and `list` needs the account from --account."""
+    """The integrations of a secret account are not looked up, and `list` needs the account from --account."""
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     hidden = theirs(account="acc_1")
     project.state(

@@ -123,7 +123,10 @@ def test_a_create_in_the_state_is_no_finding(project: FakePulumi, begun: Begun) 
 
 
 def test_creates_of_other_stacks_are_one_line(project: FakePulumi, begun: Begun) -> None:
-    """Creates of other stacks and base URLs are `ok`, in one line. If these stacks are given, they are findings."""
+    """One line reports the creates of other stacks and base URLs as `ok`.
+
+    If these stacks are given, they are findings.
+    """
     project.state([provider()], stack="dev")
     prod = [begun(f"i-{number}", urn=f"{LOST}-{number}".replace(":dev::", ":prod::")) for number in range(6)]
     begun(base_url="https://api.justt.ai/v1")
@@ -139,7 +142,7 @@ def test_creates_of_other_stacks_are_one_line(project: FakePulumi, begun: Begun)
 
 
 def test_creates_under_a_former_stack_name_are_findings(project: FakePulumi, begun: Begun) -> None:
-    """An intent under a former name is a finding, unless that stack is given or its run ended in order.
+    """An intent under a former name is a finding, unless that stack is given or its run ended normally.
 
     An intent of another project is a finding only for the same external identifier.
     """

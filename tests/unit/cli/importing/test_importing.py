@@ -414,7 +414,7 @@ def test_all_invalid_answers_are_reported_at_once(project: FakePulumi, theirs: T
         ("a: canary", "the answers must be a mapping from the ids of integrations"),
     ],
 )
-def test_another_file_than_an_answers_file_is_refused(
+def test_a_file_that_is_not_an_answers_file_is_refused(
     project: FakePulumi, tmp_path: Path, text: str, expected: str
 ) -> None:
     """The error does not quote the file."""
@@ -449,7 +449,7 @@ def test_an_unlisted_source_and_secret_type_are_imported(project: FakePulumi, th
 
 
 def test_an_unlisted_source_needs_allow_unlisted(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The program has `allow_unlisted=True` for any type of credentials."""
+    """The program has `allow_unlisted=True`, whatever the type of the credentials."""
     result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
     assert result.exit_code == 0, result.stderr
     assert '    source="shopify",\n' in result.stdout
@@ -695,7 +695,7 @@ def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs
 def test_a_file_that_cannot_be_written(
     project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing folder is refused at the start. A later failure leaves everything unchanged."""
+    """A missing folder is refused at the start. If writing the file fails later, nothing has changed."""
     arguments = ["import", "--answers", answers({theirs(): STRIPE})]
     result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
     assert result.exit_code == 3
@@ -732,7 +732,7 @@ def another(tmp_path: Path) -> Stack:
 
 
 def test_an_unsupported_secrets_provider_is_refused(another: Stack) -> None:
-    """Ciphertext of another key than the stack's is not written to the file."""
+    """The file would contain ciphertext of a key that is not the stack's."""
     with pytest.raises(StackError, match="encrypting for dev: its kind of secrets provider is not supported"):
         another.encrypted(["canary"])
 
@@ -876,7 +876,7 @@ def test_files_are_relative_to_the_program(tmp_path: Path, project: str, folder:
 def test_answers_stay_as_they_are_written(
     project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
 ) -> None:
-    """Numbers, booleans and dates of YAML stay text, with any line breaks and encoding."""
+    """YAML's numbers, booleans and dates are read as text, whatever the file's line breaks and encoding."""
     lines = [
         f"{theirs()}:",
         "  external_identifier: 2027-01-31",

@@ -297,7 +297,7 @@ def test_missing_dependencies_are_refused(project: FakePulumi, theirs: Theirs) -
 
 
 def test_a_create_of_another_environment_is_refused(project: FakePulumi) -> None:
-    """A create of another environment than the configured one is not looked up."""
+    """A create of an environment that is not the configured one is not looked up."""
     project.state([provider()], [creating("lost", environment="production")])
     result = project.run("recover")
     assert result.exit_code == 3
@@ -317,7 +317,7 @@ def test_an_incomplete_list_is_reported(project: FakePulumi, theirs: Theirs, mon
 def test_an_id_that_appeared_after_the_list_is_refused(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The create cannot have made it, unless a new list shows it."""
+    """An id that the command's list didn't show is refused. A new run lists again, shows the id and accepts it."""
     project.state([provider()], [creating("lost")])
     later: list[str] = []
     said = dialog.decisions

@@ -113,7 +113,7 @@ def test_without_an_id_only_new_integrations_are_candidates(project: FakePulumi,
 def test_deactivate_takes_effect_at_once(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The next create is not blocked any more. An integration that is INACTIVE already is no error."""
+    """The next create is no longer blocked. An integration that is INACTIVE already is no error."""
     for answers in ("deactivate 1\ny\n", None):
         lost = theirs()
         begun(lost)
@@ -379,7 +379,7 @@ def test_recover_waits_for_a_create_that_may_still_run(project: FakePulumi, begu
 def test_an_integration_of_another_create_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
 ) -> None:
-    """Another id than the journal's and an integration from before the create are refused."""
+    """An id that differs from the journal's is refused, and so is an integration from before the create."""
     before, lost = theirs(), theirs()
     for intent, words in (
         (begun(lost), f"Justt answered this create with {lost}"),

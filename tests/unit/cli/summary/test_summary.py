@@ -1,4 +1,4 @@
-"""The comment for a pull request: its texts, and what it never contains for any input."""
+"""The comment for a pull request: its texts, and what it never contains, whatever the input."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
 
 
 def test_a_resource_of_another_provider() -> None:
-    """It is shown under its own names; its outputs are compared if the engine compared them."""
+    """Its properties are shown under their own names. Its outputs are compared if the engine compared them."""
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
     found["newState"] = {"inputs": {"aB": 2}, "outputs": {"x": {"y": 3}}}
@@ -471,8 +471,11 @@ def test_no_text_is_a_command_of_a_ci_runner() -> None:
     assert "    : :error::pwn" in comment
 
 
-def test_implausible_counts() -> None:
-    """Of thousands of unknown operations only some are named, and a negative number is ignored."""
+def test_implausible_counts_are_ignored_or_shortened() -> None:
+    """If the preview counts thousands of unknown operations, only the first ones are named.
+
+    A negative count is ignored.
+    """
     comment = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
     assert len(comment.encode()) < LIMIT
     assert "4980 more kinds of operations" in comment
@@ -485,7 +488,7 @@ def test_an_unknown_severity_is_an_error() -> None:
 
 
 def test_the_marker_and_the_title() -> None:
-    """The first line is the same for the same title, and nothing in it can end it."""
+    """The first line depends only on the title, and no title can end that HTML comment early."""
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():
         first, second, *_ = markdown(read(step("same")), title=title).splitlines()
         assert first == f"<!-- pulumi-justt summary {marker} -->"
@@ -529,7 +532,7 @@ def outside_of_code(comment: str) -> str:
 @relentless
 @given(st.data())
 def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
-    """For any names, values and messages, Markdown interprets only our own texts, and the size limit holds."""
+    """Whatever the names, values and messages are, Markdown interprets only our own texts, and the size limit holds."""
     kind = data.draw(st.sampled_from([INTEGRATION, READY, "other:index:Thing"]) | hostile)
     properties = st.dictionaries(
         st.sampled_from(["integrationName", "secretPayload", "deactivation", "secretType", "adoptId"]) | hostile, values
@@ -768,7 +771,7 @@ def test_title_and_json() -> None:
     "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
 )
 def test_an_unknown_operation_is_counted(operation: str) -> None:
-    """It keeps the engine's name, and the comment never says that nothing changes."""
+    """The operation is shown by the engine's name, and the comment never says that nothing changes."""
     for extra in ({"changeSummary": {operation: 2, "same": 1}}, {}):
         text = render(json.dumps({"steps": [step(operation)], "duration": 1, **extra}), now=NOW)
         assert "nothing changes" not in text
