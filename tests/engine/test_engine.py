@@ -186,7 +186,7 @@ class TestMissing:
     """A 404 for a known id, which does not prove that the integration is gone."""
 
     def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Both commands fail, keep the state and show the alternatives.
+        """Refresh and destroy fail, keep the state and show the alternatives.
 
         With JUSTT_ON_MISSING=gone, both commands treat the integration as gone.
         """

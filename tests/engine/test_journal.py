@@ -80,7 +80,7 @@ def assert_up_succeeds(
 def test_a_killed_create_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """After `kill -9` of CLI and provider during the POST, the first integration is named, and no second is created."""
+    """After `kill -9` of CLI and provider during the POST, `up` names the integration and creates no second one."""
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     assert_up_names(stack, lost, state_dir)

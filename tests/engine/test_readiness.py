@@ -83,7 +83,10 @@ def newest(simulator: SimulatorServer) -> str:
 
 @pytest.mark.slow
 def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: SimulatorServer) -> None:
-    """Nothing is created after a FAILED integration, which stays in the state. A corrected credential succeeds."""
+    """If the integration is FAILED, it stays in the state and nothing after it is created.
+
+    Then a corrected credential works.
+    """
     stack.provide({"otherKey": canary("other")})
     succeed_at_once(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
     stack.program(program('reference_account_id="acc_1",'))
@@ -321,7 +324,7 @@ def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: Simula
 def test_a_new_wait_keeps_an_integration_that_another_process_replaces(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """The engine deletes the replaced resource by its former name, or in a process without the wait or the create."""
+    """The old integration stays active although its delete uses a former name or runs in another process."""
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 

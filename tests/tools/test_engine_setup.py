@@ -212,7 +212,7 @@ def test_the_pinned_version_satisfies_the_minimum() -> None:
 
 
 def test_go_needed_is_the_highest_of_the_modules() -> None:
-    """Both modules have to build, so the higher version decides."""
+    """Both Go modules have to build, so the higher of their Go versions is needed."""
     assert engine.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
 
 

@@ -69,7 +69,7 @@ def test_two_waits_use_single_reads() -> None:
 
 @pytest.mark.parametrize("size", [3, 50])
 def test_waits_share_their_reads(size: int) -> None:
-    """Two minutes of any number of waits cost about twice as much as two minutes of one."""
+    """In two minutes, any number of waits send about twice as many requests as one wait."""
     alone, together = cost_of_waits(1, 120), cost_of_waits(size, 120)
 
     assert together.requests <= 3 * alone.requests + size

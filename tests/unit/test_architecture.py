@@ -325,7 +325,7 @@ def test_the_client_needs_no_extra() -> None:
 
 
 def test_the_cli_does_not_look_for_a_plugin() -> None:
-    """Without this file, the package's name makes the CLI download a plugin that does not exist."""
+    """`pulumi-plugin.json` keeps the CLI from downloading a plugin of the package's name, which doesn't exist."""
     assert json.loads((SOURCE / "pulumi-plugin.json").read_text())["resource"] is False
 
 
@@ -400,7 +400,7 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_the_state_of_a_minimal_resource() -> None:
-    """These keys and no others are stored, under the API's names."""
+    """The keys in the test, and no others, are stored under the API's names."""
     inputs, outputs = stored(run_program(minimal))
 
     assert inputs.keys() == {

@@ -132,7 +132,7 @@ def test_no_text_form_of_credentials_shows_a_value(secret_type: str) -> None:
 
 
 def test_no_text_form_of_unlisted_credentials_shows_a_value() -> None:
-    """Their text shows only the class, not even the type."""
+    """The text of `Unlisted` credentials shows only the class, not even the secret type."""
     given = Unlisted(secret_type="OAUTH2", payload={"token": CANARY})
 
     assert {repr(given), str(given), f"{given}"} == {"Unlisted(…)"}
@@ -172,7 +172,7 @@ def test_unlisted_credentials_are_copied() -> None:
 
 
 def test_unlisted_takes_keywords_only() -> None:
-    """Both arguments are keywords."""
+    """The secret type and the payload of `Unlisted` are keyword arguments."""
     constructor: Callable[..., Unlisted] = Unlisted
     with pytest.raises(TypeError, match="positional"):
         constructor("OAUTH2", {})
@@ -301,7 +301,7 @@ def test_an_unlisted_type_has_no_problems() -> None:
     ],
 )
 def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: list[tuple[str, str]]) -> None:
-    """One of them is enough; a passphrase by itself is not."""
+    """A password or a private key is enough; a passphrase by itself is not."""
     assert list(validate("sftp", payload)) == found
 
 

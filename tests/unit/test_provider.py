@@ -203,7 +203,7 @@ def test_an_internal_error_during_a_create_says_whether_something_may_exist(
 
 
 def test_a_wait_shares_the_session_of_its_integration() -> None:
-    """They share the client and the session. A provider with another configuration has its own."""
+    """Both resources share the client and the session. A provider with another configuration has its own."""
     config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
     made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
     for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
@@ -218,7 +218,7 @@ def test_a_wait_shares_the_session_of_its_integration() -> None:
 def test_the_configured_key_is_redacted_despite_an_override(
     simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Justt may repeat that key, too: it belongs to the same account."""
+    """With an override, the configured key is redacted too: it belongs to the same account, so Justt may repeat it."""
     shared_redactor.cache_clear()
     monkeypatch.setenv("JUSTT_API_KEY_OVERRIDE", "the-key-of-the-override")
     provider = configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "the-configured-one-4455"})
@@ -349,7 +349,7 @@ def test_diff_leaves_the_changes_to_the_engine() -> None:
 
 
 def test_diff_passes_old_and_new_inputs() -> None:
-    """The recorded properties are the first argument."""
+    """The recorded properties are the first argument of the core's diff."""
     core = Core([])
     over(core).diff("id-1", {"a": 1.0}, {"a": 2.0})
 
@@ -423,7 +423,7 @@ def test_read_leaves_the_inputs_as_they_are() -> None:
 
 
 def test_read_drops_a_resource_that_is_gone() -> None:
-    """The host expects no id and an empty object as outputs."""
+    """For a resource that is gone, the host expects no id and an empty object as outputs."""
     result = over(Core(None)).read("id-1", NEWS)
 
     assert (result.id, result.outs) == (None, {})

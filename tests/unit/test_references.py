@@ -219,7 +219,7 @@ def test_relative_paths_and_home_are_resolved(tmp_path: Path, monkeypatch: pytes
 
 
 def test_all_missing_values_are_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each missing value is named by the user's name of its field, and the text says that nothing was sent."""
+    """One error names the field of each missing value, as in the program, and says that nothing was sent."""
     monkeypatch.delenv("STRIPE_KEY", raising=False)
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.chdir(tmp_path)
@@ -348,7 +348,10 @@ def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
 def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
-    """These variables contain other keys and passphrases. On Windows, their case doesn't matter."""
+    """The variables of Pulumi and Justt contain other keys and passphrases.
+
+    On Windows, the case of a name doesn't matter.
+    """
     with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
         from_env(name)
     assert from_wire({"fromEnv": name, "version": 1}) is None

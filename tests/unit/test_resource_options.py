@@ -147,7 +147,7 @@ def test_a_path_that_cannot_match_is_refused(given: str) -> None:
 
 @pytest.mark.parametrize("secret_type", ["OAUTH2", object()])
 def test_any_payload_field_is_accepted_for_unlisted_types(secret_type: object) -> None:
-    """An unlisted type, or one that is an unknown Output, may have any field."""
+    """If the secret type is unlisted or an unknown Output, the payload may have any field."""
     assert checked("secretPayload.whatever", shape=secret_type) == ["secretPayload.whatever"]
 
 
@@ -230,7 +230,7 @@ def test_a_python_name_in_a_reference_gets_a_suggestion() -> None:
     "opts", [ResourceOptions(version="1.2.3"), ResourceOptions(plugin_download_url="https://example.com")]
 )
 def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
-    """Nothing is downloaded, and the engine would run such a resource in its own process with its own quota."""
+    """With a plugin version, the engine would run the resource in another process, which doesn't share the quota."""
     with pytest.raises(ValueError, match=r"this provider has no plugin with a version; pin pulumi-justt"):
         with_checked_paths(opts, "APIKEY_ONLY", {})
 

@@ -381,7 +381,7 @@ def test_every_resource_carries_the_same_blob_as_a_secret() -> None:
 
 
 def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
-    """Its key is always a secret, the environment is the stack's, and the account is only its own."""
+    """A `justt.Provider` has its own key, always secret, and its own account. Its environment is the stack's."""
     program = run_program(
         lambda: justt.Provider("us", api_key=CANARY),
         config={
@@ -418,7 +418,7 @@ def test_a_secret_setting_stays_secret_in_a_provider() -> None:
 
 @pytest.mark.parametrize("key", ["", None])
 def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is the invalid value
-    """Such a provider would use the environment's key, and create integrations in another account."""
+    """A `justt.Provider` without a key would use the environment's key, and create integrations in another account."""
     with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
         run_program(lambda: justt.Provider("us", api_key=key))
 

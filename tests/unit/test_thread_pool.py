@@ -133,7 +133,7 @@ def test_an_error_restores_the_pool_size(pool: ThreadPoolExecutor) -> None:
 
 
 def test_a_thread_outside_of_a_pool_changes_nothing() -> None:
-    """Another host may use other threads, and other arguments are not searched for a pool."""
+    """A thread that the SDK's pool didn't start serves the call as usual, whatever its arguments are."""
     served: list[bool] = []
 
     def serve(*_: object) -> None:

@@ -212,7 +212,7 @@ def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str,
 
 @pytest.mark.parametrize("value", [" a", "a\n", "a\u00a0", "\ufeffa", "a\u200b", " "])
 def test_white_space_around_a_label_is_refused(value: str) -> None:
-    """It's invisible, and a different identifier means a different integration."""
+    """The white space is invisible, and an identifier with it would mean a different integration."""
     assert label_problem(value) == "must not begin or end with white space or a line break"
 
 

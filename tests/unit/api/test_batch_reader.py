@@ -235,7 +235,7 @@ def test_next_read_starts_at_the_page_that_had_the_record() -> None:
 
 
 def test_pages_are_not_shared_between_accounts() -> None:
-    """The same key sees other records in another account."""
+    """In another account the same key sees other records, so each account has its own pages."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
         reader.get("own-1")
@@ -256,7 +256,7 @@ def test_write_drops_the_pages() -> None:
 
 
 def test_page_read_during_a_write_is_not_cached() -> None:
-    """Justt may have built that page before it processed the write."""
+    """Justt may have built the page before it processed a concurrent write, so the page is not cached."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
         reader.vendor.during_write = lambda: pool.submit(reader.get, "own-1").result()

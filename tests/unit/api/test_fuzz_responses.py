@@ -627,7 +627,7 @@ def test_status_is_shown_on_one_line(text: str) -> None:
 
 
 def test_id_that_no_request_can_name_is_refused() -> None:
-    """With such an id, read and delete would fail, and the integration could never be deleted."""
+    """If an id can't be in a request's path, read and delete would fail, and the integration could never be deleted."""
     server = Server(plan(POST=json_reply(201, {"integrationId": "a\nb"})))
 
     with (
@@ -638,7 +638,7 @@ def test_id_that_no_request_can_name_is_refused() -> None:
 
 
 def test_empty_page_before_the_last_proves_nothing() -> None:
-    """If more pages follow, an integration may exist unlisted, and a second POST would duplicate it."""
+    """If more pages follow an empty one, the integration may be on them, and a second POST would duplicate it."""
     server = Server(plan(LIST=json_reply(200, {"hasMore": True, "data": []}), POST=json_reply(500, {})))
 
     with (

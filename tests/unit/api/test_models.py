@@ -187,7 +187,7 @@ def test_invalid_input_is_refused(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("length", [1, 255])
 def test_external_identifier_may_have_1_to_255_characters(length: int) -> None:
-    """Both limits are allowed."""
+    """An external identifier may have 1 character or 255 characters."""
     assert Inputs.model_validate({**INPUTS, "externalIdentifier": "x" * length}).external_identifier == "x" * length
 
 

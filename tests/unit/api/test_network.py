@@ -147,7 +147,7 @@ def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServ
 
 
 def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) -> None:
-    """With the keys in that file, anyone who records the traffic could read every credential."""
+    """The client writes no TLS keys to the file that SSLKEYLOGFILE names: they could decrypt recorded traffic."""
     file = tmp_path / "keys.log"
     with tls_front(port_of(simulator), "here") as front:
         done = run_list(
@@ -365,7 +365,7 @@ def test_no_proxy_bypasses_the_proxy(
     ],
 )
 def test_invalid_network_settings_are_one_error(project: FakePulumi, name: str, value: str) -> None:
-    """One sentence names the variable, before any request."""
+    """An invalid setting gives an error of one sentence that names the variable, before any request."""
     code, stderr = run_list_in_process(project, **{name: value})
 
     assert code == 3

@@ -332,7 +332,7 @@ def test_error_in_each_envelope(response: object, expected: ErrorBody) -> None:
     "response", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}]
 )
 def test_error_in_an_undocumented_envelope_shows_its_shape(response: dict[str, object]) -> None:
-    """Without the keys, the user would see only a status number."""
+    """The error shows the keys of an undocumented response. Otherwise the user would see only a status number."""
     message = error_body(json.dumps(response).encode()).message
 
     assert CANARY not in message

@@ -214,7 +214,7 @@ def test_a_closed_or_full_stdout_exits_with_3(
 
 @pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
 def test_a_usage_error_needs_no_stdout(project: FakePulumi, line: str) -> None:
-    """The error is shown, and decides the exit code."""
+    """Even if stdout is closed, a usage error is shown and decides the exit code."""
     code, out, err = ended(start(project, line, "stdout", "gone"))
     assert (code, out) == (COMMANDS[line], "")
     assert "rror: " in err

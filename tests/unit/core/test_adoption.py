@@ -279,7 +279,7 @@ OWNER = "urn:pulumi:dev::shop::type::owner"
 def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
     tmp_path: Path, creator: str | None, warns: bool
 ) -> None:
-    """Both resources may then own the integration, so neither deactivates it until the creator's claim ends."""
+    """Two resources may own the integration now, so neither deactivates it until the creator's claim ends."""
     base_url, mine = Offline().core.settings.base_url, MINE
     earlier = Journal(tmp_path)
     earlier.hold_adoption(base_url, "id-1", mine)
@@ -359,7 +359,7 @@ def command_of(urn: str | None, folder: Path, *responses: httpx.Response) -> tup
 
 
 def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Path) -> None:
-    """Until then another resource's delete only releases it, with a note that names the file."""
+    """Until the adopter is deleted, another resource's delete only releases the id, with a note that names the file."""
     command_of("taker", tmp_path, record("PENDING"))[1].create(ADOPTING)
     command_of("taker", tmp_path)[1].update("id-1", ADOPTED, CHECKED)
     former, core = command_of("former", tmp_path)

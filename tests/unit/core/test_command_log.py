@@ -55,7 +55,7 @@ def test_damaged_or_incomplete_line_is_skipped(tmp_path: Path) -> None:
 
 
 def test_unusable_folder_fails_nothing(tmp_path: Path) -> None:
-    """Nothing is shared, and nothing raises."""
+    """If the folder can't be used, processes share nothing, and no call raises an error."""
     (tmp_path / "file").write_text("")
     for folder in (None, tmp_path / "file"):
         log(folder).note_holder(URN, "id-1")
@@ -63,7 +63,7 @@ def test_unusable_folder_fails_nothing(tmp_path: Path) -> None:
 
 
 def test_old_files_are_removed(tmp_path: Path) -> None:
-    """A later command removes them after two days."""
+    """A later command removes the files of old commands after two days."""
     log(tmp_path, "old").note_holder(URN, "id-1")
     (file,) = (tmp_path / "commands").iterdir()
     os.utime(file, (time.time() - 2 * 86_400 - 60,) * 2)

@@ -95,7 +95,7 @@ def test_empty_variable_counts_as_unset(key: str, variable: str) -> None:
 
 @pytest.mark.parametrize("key", [*(row[0] for row in SETTINGS), "referenceAccountId"])
 def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
-    """It never falls back to the variable, which may name another key, account or environment."""
+    """An empty value never falls back to the variable, which may name another key, account or environment."""
     variables = {row[1]: row[3] for row in SETTINGS if row[0] == key}
     with pytest.raises(InvalidSettings) as refused:
         load(variables, **{key: ""})
@@ -447,13 +447,13 @@ def test_invalid_url_is_refused(url: str) -> None:
     ],
 )
 def test_url_with_user_query_or_fragment_is_refused(url: str) -> None:
-    """The error shows none of them."""
+    """A URL with a user, a query or a fragment is refused, and the error shows none of them."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
 @pytest.mark.parametrize("url", ["https://proxy.example/v1?", "https://proxy.example/v1#"])
 def test_url_with_an_empty_query_or_fragment_is_refused(url: str) -> None:
-    """Otherwise every path would become part of the query or fragment."""
+    """With an empty query or fragment in the URL, every path would become part of the query or fragment."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
@@ -525,7 +525,7 @@ def test_limits_of_requests_per_minute(text: str, number: int) -> None:
 
 @pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("600", 600.0), ("2.5", 2.5)])
 def test_limits_of_the_timeout(text: str, number: float) -> None:
-    """Both limits are allowed, and fractions of seconds."""
+    """The timeout may be the shortest or the longest one, or a fraction of a second."""
     assert number == load(timeoutSeconds=text).timeout_seconds
 
 
@@ -559,7 +559,7 @@ def test_unknown_key_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["sk_live_51Hxyz", "apiKey" * 7, f"key {CANARY}"])
 def test_unknown_key_that_may_be_a_secret_is_not_shown(name: str) -> None:
-    """The user may have given a secret as the key's name."""
+    """The user may have given a secret as a key's name, so the error doesn't show it."""
     text = refusal(**{name: "x"})
     assert text.startswith(f"justt:… (a text of {len(name)} characters) is not a setting")
     assert name not in text
@@ -568,7 +568,7 @@ def test_unknown_key_that_may_be_a_secret_is_not_shown(name: str) -> None:
 @pytest.mark.parametrize("key", ["environment", "onAmbiguousCreate"])
 @pytest.mark.parametrize("value", ["staging", "sandbox" * 4, CANARY, " "])
 def test_invalid_value_that_may_be_a_secret_is_not_shown(key: str, value: str) -> None:
-    """Only a value that is close to a valid one is shown."""
+    """An error shows an invalid value only if it's close to a valid one."""
     text = refusal(**{key: value})
     assert text.endswith(f"not a text of {len(value)} characters")
     assert repr(value) not in text
@@ -619,7 +619,7 @@ def test_on_missing(value: str | None, expected: bool) -> None:
 
 @pytest.mark.parametrize("value", ["GONE", "true", "1", "keep", " gone"])
 def test_on_missing_accepts_one_value(value: str) -> None:
-    """Any other value is refused, because the user expects it to have an effect."""
+    """Any value of JUSTT_ON_MISSING except `gone` is refused, because the user expects it to have an effect."""
     assert refusal({"JUSTT_ON_MISSING": value}) == 'JUSTT_ON_MISSING must be "gone" or unset'
 
 

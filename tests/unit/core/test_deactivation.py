@@ -188,7 +188,7 @@ def test_404_after_an_unanswered_delete_keeps_the_state() -> None:
 
 @pytest.mark.parametrize("response", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
 def test_delete_succeeds_without_a_body_or_with_any_json(response: httpx.Response) -> None:
-    """A 2xx needs no particular body."""
+    """A DELETE with a 2xx response succeeds if the body is empty or any JSON."""
     scripted = Scripted([response])
 
     scripted.core.delete("id-1", RECORDED)

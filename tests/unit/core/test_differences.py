@@ -44,7 +44,7 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
 def test_diff_replaces_for_every_property_sent_to_the_api(
     offline: Offline, changes: dict[str, Any], replaces: list[str]
 ) -> None:
-    """The API can't change these, and each changed field is named on its own."""
+    """The API can't change the properties that it received. Each changed field is named on its own."""
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1", "status": "FAILED"}, news) == replaces

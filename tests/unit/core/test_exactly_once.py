@@ -998,7 +998,10 @@ def test_outdated_decision_is_refused(tmp_path: Path) -> None:
 
 
 def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -> None:
-    """The resource was renamed, and two new resources with its identity are created in two processes at once."""
+    """Two processes create the renamed resource under two new names at once.
+
+    Only one of them claims the integration.
+    """
     vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
     inputs = inputs_of(externalIdentifier="a")
@@ -1086,7 +1089,7 @@ def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
 
 
 def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_path: Path) -> None:
-    """Another call of this command may still settle the intent, so the warning waits for the end."""
+    """Another call of this command may still settle the intent, so the warning is shown at the end of the command."""
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     process.create("a")
@@ -1490,7 +1493,10 @@ def test_repeated_page_proves_nothing() -> None:
 
 @pytest.mark.parametrize("response", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
 def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> None:
-    """Without that list a lost create could not be resolved, so no POST is sent, and the error names the list."""
+    """Without the list before the POST, a lost create could not be resolved, so no POST is sent.
+
+    The error names the list.
+    """
     vendor = ScriptedVendor()
     vendor.on_list = lambda _: response
     process = Process(vendor)

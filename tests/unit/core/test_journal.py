@@ -121,7 +121,7 @@ def test_intent_is_settled_by_its_id(journal: RecordingJournal) -> None:
 
 
 def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a fleet of N resources would read N times N files."""
+    """A call reads one intent file. Otherwise a fleet of N resources would read N times N files."""
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
@@ -274,7 +274,7 @@ def test_adoption_counts_in_its_command_and_after_it_succeeded(tmp_path: Path) -
 
 
 def test_intent_of_a_former_urn_is_settled(journal: RecordingJournal) -> None:
-    """After a rename or a move to another stack, the state has the id under another URN than the create had."""
+    """After a rename or a move to another stack, the URN in the state differs from the create's URN."""
     assert journal.write_intent(begun(integration_id="i-1"))
     journal.claim(URL, "i-1", URN)
     journal.settle("another stack's", URL, "acc_1", "i-2")
@@ -474,7 +474,7 @@ def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["", "intents", "parts"])
 def test_file_in_place_of_a_folder_is_one_warning(tmp_path: Path, place: str) -> None:
-    """The file stays unchanged."""
+    """If a file is in place of the folder, there is one warning, and the file stays unchanged."""
     taken = tmp_path / "state" / place
     taken.parent.mkdir(exist_ok=True)
     taken.write_text("a user's file")
@@ -591,7 +591,7 @@ def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str)
     ],
 )
 def test_intent_with_invalid_values_is_damaged(journal: RecordingJournal, change: dict[str, object]) -> None:
-    """No call gets a value of the wrong type, whichever resource it is for."""
+    """An intent with invalid values counts as damaged, so no call gets a value of the wrong type."""
     intent = begun()
     assert journal.write_intent(intent)
     (path,) = files(journal.folder or Path())

@@ -162,7 +162,7 @@ def test_killed_create_is_named_although_its_name_was_reused(walk: Walk) -> None
 
 
 def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
-    """No other integration is created, and `recover --claim` gives it to the new name."""
+    """No other integration is created, and `recover --claim` gives the integration to the new name."""
     walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up")
@@ -240,7 +240,7 @@ def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
 
 
 def test_adoption_under_a_former_name_is_noted(walk: Walk) -> None:
-    """The journal can't tell a former name from another resource, so a note says that it still counts."""
+    """The journal can't tell a former name from another resource, so a note says that the adoption still counts."""
     walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
     walk.run_command("up")

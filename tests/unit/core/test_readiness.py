@@ -215,7 +215,7 @@ def test_failed_without_a_message_is_read_once() -> None:
 
 
 def test_only_another_integration_replaces() -> None:
-    """Other changes update in place; an unknown id counts as another integration."""
+    """Only a changed or unknown integration id replaces the wait. Other changes update it in place."""
     core = offline()
 
     assert core.diff(RECORDED, INPUTS) == []
@@ -350,7 +350,7 @@ def test_another_environment_is_refused(operation: str) -> None:
 
 @pytest.mark.parametrize("account", [None, "acc_42"])
 def test_ready_integration_is_not_waited_for(account: str | None) -> None:
-    """One GET with the integration's own account, no messages, and the outputs are stored."""
+    """Create sends one GET with the integration's own account, shows no message, and stores the outputs."""
     vendor = TimedCore({0.0: record("SUCCESSFUL", goLiveDate="2027-01-01T00:00:00Z")})
     inputs = INPUTS if account is None else {**INPUTS, "referenceAccountId": account}
 
@@ -442,7 +442,10 @@ def test_message_is_withheld_if_the_credentials_are_unknown() -> None:
 
 
 def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
-    """Both calls run before the wait, in the same process, so the wait can search its messages for the credentials."""
+    """Create and diff run before the wait, in the same process.
+
+    So the wait can search its messages for the credentials.
+    """
     inputs = {
         "externalIdentifier": "stripe-eu",
         "integrationName": "Stripe EU",
@@ -482,7 +485,7 @@ def test_inactive_ends_the_wait() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
 def test_failed_foreign_integration_must_be_fixed_by_its_owner(status: str) -> None:
-    """This stack doesn't know its identifier and can't replace it."""
+    """The stack knows no identifier of a foreign integration and can't replace it."""
     inputs = {name: value for name, value in INPUTS.items() if name != "externalIdentifier"}
 
     with pytest.raises(NotReady) as caught:
@@ -539,7 +542,7 @@ def test_api_that_is_never_reached_ends_the_wait_at_its_timeout() -> None:
 
 
 def test_earlier_failure_is_not_in_the_timeout_error() -> None:
-    """The error describes only the last GET."""
+    """The error at the timeout describes only the last GET, and no earlier failure."""
     with pytest.raises(NotReady, match=r"its status is PENDING after 100 s\. It stays"):
         TimedCore({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
 
@@ -598,7 +601,7 @@ def test_4xx_ends_the_wait_at_once(status: int) -> None:
 
 
 def test_invalid_response_ends_the_wait() -> None:
-    """The response comes from another server, or from a later version of the API."""
+    """An invalid response ends the wait, because it comes from another server or from a later version of the API."""
     with pytest.raises(UnexpectedResponse):
         TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
 

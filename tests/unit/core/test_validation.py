@@ -62,7 +62,7 @@ def test_check_sorts_the_account_codes(offline: Offline) -> None:
 
 
 def test_check_makes_codes_unknown_if_one_is_unknown(offline: Offline) -> None:
-    """Their sorted positions are unknown too, and a preview would show wrong changes by position."""
+    """If one code is unknown, the sorted positions are unknown too. A preview would show wrong changes by position."""
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", UNKNOWN, "a"]})
 
     assert checked.failures == []
@@ -375,7 +375,10 @@ def unknown_paths(value: object, path: tuple[object, ...] = ()) -> set[tuple[obj
 @thorough
 @given(olds=BAGS, news=BAGS)
 def test_check_never_crashes(olds: dict[str, Any], news: dict[str, Any]) -> None:
-    """Check keeps unknown values (of codes the whole list), and a second check of its result changes nothing."""
+    """Check keeps unknown values, and one unknown code makes the whole list unknown.
+
+    A second check of its result changes nothing.
+    """
     core = Offline().core
     checked = core.check(olds, news)
     again = core.check(olds, checked.inputs)

@@ -143,7 +143,7 @@ def test_different_payloads_have_different_digests() -> None:
 
 
 def test_two_integrations_may_share_an_external_identifier(api: Api) -> None:
-    """No documentation forbids it, so it's accepted."""
+    """Two integrations may share an external identifier, because Justt's documentation doesn't forbid it."""
     assert api.create() != api.create()
 
 
@@ -377,7 +377,7 @@ def test_payload_has_what_its_type_requires(api: Api, secret_type: str, way: str
 
 
 def test_sftp_takes_a_private_key_instead_of_a_password(api: Api) -> None:
-    """One of the two is enough."""
+    """SFTP credentials need a password or a private key; one of the two is enough."""
     api.create(secretType="sftp", secretPayload={"username": "name", "privateKey": CANARY})
 
 
@@ -521,7 +521,7 @@ def test_requests_over_the_limit_are_refused(api: Api) -> None:
 
 
 def test_default_limit_is_the_documented_one() -> None:
-    """1,000 requests a minute."""
+    """By default, the simulator allows 1,000 requests a minute."""
     assert Options().requests_per_minute == 1000
 
 
@@ -572,7 +572,7 @@ def test_read_can_be_enveloped(api: Api) -> None:
 
 
 def test_create_can_name_its_id_as_the_guide_does(api: Api) -> None:
-    """The guide's envelope calls it `id`."""
+    """In the guide's envelope, the field of the new id is `id`."""
     api.configure(create_envelope="id")
     answer = api.http.post("/integrations", json=new_body()).json()
     assert answer == {"status": 201, "message": "Created", "id": api.simulator.records.integrations()[0].id}

@@ -235,7 +235,7 @@ def test_a_key_in_plain_text_is_a_finding(project: FakePulumi, simulator: Simula
 
 
 def test_a_refused_key_is_a_finding(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The text names the source of the key. The checks of the state run anyway."""
+    """If Justt refuses the key, doctor names the key's source. The checks of the state run anyway."""
     project.state([integration("mine", theirs())], [creating("lost")])
     simulator.add_fault(Fault.parse("GET * status=401"))
     bad = examined(project, code=1)
@@ -286,7 +286,7 @@ def test_an_incomplete_list_reports_nothing_as_unmanaged(
 def test_a_stack_that_cannot_be_read_is_a_finding(
     project: FakePulumi, call: str, words: str, check: str, remediation: str
 ) -> None:
-    """The text has the CLI's error and what to do, and nothing is reported as unmanaged."""
+    """If a stack can't be read, doctor shows the CLI's error and what to do, and reports nothing as unmanaged."""
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
@@ -311,7 +311,7 @@ def test_a_project_named_justt_may_have_other_settings(project: FakePulumi, simu
 
 
 def test_an_old_or_missing_cli_is_a_finding(project: FakePulumi) -> None:
-    """The other checks run anyway."""
+    """If the CLI is too old or missing, that is a finding, and the other checks run anyway."""
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
     assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]

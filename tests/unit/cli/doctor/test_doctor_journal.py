@@ -88,7 +88,7 @@ def test_an_unfinished_create_is_a_finding(project: FakePulumi, begun: Begun) ->
 
 
 def test_a_create_may_still_be_running_before_its_deadline(project: FakePulumi, begun: Begun) -> None:
-    """The text says so until the create has settled."""
+    """Until a create has settled, the finding says that it may still be running."""
     project.state([provider()])
     begun(settled_at=1_800_000_061.0)
     assert "It may still be running." in of_journal(project, code=1)[0]["text"]
@@ -295,7 +295,7 @@ def test_an_edited_intent_is_shown_as_it_is(tmp_path: Path, project: FakePulumi,
 def test_only_pending_exports_the_state_and_nothing_else(
     project: FakePulumi, simulator: SimulatorServer, begun: Begun
 ) -> None:
-    """A pipeline runs it before every update."""
+    """`doctor --only pending` only exports the state, because a pipeline runs it before every update."""
     begun()
     project.state([provider()])
     (check,) = checks(project, "--only", "pending", code=0)

@@ -141,7 +141,7 @@ def test_a_truncated_list_warns(project: FakePulumi, theirs: Theirs, monkeypatch
 def test_all_with_a_truncated_list_exits_with_3(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The listed integrations are imported."""
+    """If the list is truncated, `--all` imports the listed integrations and exits with 3."""
     there = theirs()
     monkeypatch.setattr(account_records, "cut_short", lambda *_: "more may follow.")
     whole = account_records.listed
@@ -184,7 +184,7 @@ def test_integrations_that_cannot_be_imported_are_refused(project: FakePulumi, t
 def test_problems_of_ids_and_answers_are_reported_together(
     project: FakePulumi, theirs: Theirs, answers: Answers
 ) -> None:
-    """One run reports both the ids that cannot be imported and the invalid answers of the others."""
+    """One run reports both the ids that can't be imported and the invalid answers for other ids."""
     gone, there = theirs(status="INACTIVE"), theirs()
     content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
     result = project.run("import", "--answers", answers(content))
@@ -228,7 +228,7 @@ def test_options_that_exclude_each_other(project: FakePulumi) -> None:
 
 
 def test_an_invalid_account_is_a_usage_error(project: FakePulumi) -> None:
-    """The account is not sent."""
+    """An account that no header can carry is refused before any request."""
     result = project.run("import", "--account", "an account")
     assert result.exit_code == 2
     assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
@@ -417,7 +417,7 @@ def test_all_invalid_answers_are_reported_at_once(project: FakePulumi, theirs: T
 def test_a_file_that_is_not_an_answers_file_is_refused(
     project: FakePulumi, tmp_path: Path, text: str, expected: str
 ) -> None:
-    """The error does not quote the file."""
+    """The error for a file of another kind does not quote its content."""
     (tmp_path / "answers").write_text(text)
     result = project.run("import", "--answers", str(tmp_path / "answers"))
     assert result.exit_code == 3
@@ -538,7 +538,7 @@ def test_the_configuration_is_not_overwritten(
 def test_a_failed_configuration_shows_the_remaining_commands(
     project: FakePulumi, theirs: Theirs, answers: Answers
 ) -> None:
-    """The output has the program for the imported resources."""
+    """If the configuration can't be set, the output has the remaining commands and the program of the import."""
     project.fails({"config set": "error: disk full"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -551,7 +551,7 @@ def test_a_failed_configuration_shows_the_remaining_commands(
 
 
 def test_a_refused_import_sets_nothing(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The output has the CLI's error."""
+    """If the CLI refuses the import, the output has the CLI's error, and no configuration is set."""
     project.fails({"import": "error: the stack is currently locked"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -565,7 +565,7 @@ def test_a_refused_import_sets_nothing(project: FakePulumi, theirs: Theirs, answ
 def test_a_partial_import_shows_the_program_of_what_was_imported(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise the next update would delete the imported resources."""
+    """The program has the resources that were imported. Without them, the next update would delete these resources."""
     one, two = theirs(), theirs()
 
     def fail(_: Stack, document: str) -> None:
@@ -589,7 +589,7 @@ def test_a_partial_import_shows_the_program_of_what_was_imported(
 def test_an_unknown_import_result_shows_the_whole_program(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The output also has the first error and what to do."""
+    """If the result of the import is unknown, the output has the whole program, the first error and what to do."""
 
     def fail(*_: object, **__: object) -> None:
         project.fails({"stack export": "error: the backend is away"})
@@ -645,7 +645,7 @@ def test_a_repeated_run_skips_what_is_imported(project: FakePulumi, theirs: Thei
 
 
 def test_a_different_import_of_the_same_id_is_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Another name, an adoption, a pending delete, another stack or an --id are refused."""
+    """An imported id is refused with another name, an adoption, a pending delete, in another stack, or by --id."""
     ids = [theirs() for _ in range(4)]
     project.state(
         [
@@ -822,7 +822,7 @@ def test_invalid_values_are_prompted_for_again(project: FakePulumi, theirs: Thei
 def test_a_concurrent_import_is_refused(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another import may end during the prompts. One integration never becomes two resources."""
+    """If another import of the integration ends during the prompts, this one is refused."""
     one = theirs()
     monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))

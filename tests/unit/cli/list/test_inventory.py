@@ -149,7 +149,7 @@ def test_without_a_project_the_variables_are_used(
     ],
 )
 def test_an_unreadable_stack_is_an_error(project: FakePulumi, words: str, expected: str) -> None:
-    """Nothing is listed, because the managing resources are unknown: one line, exit code 3."""
+    """If a stack can't be read, the managing resources are unknown, so `list` shows one error and exits with 3."""
     project.fails({"config": words})
     result = project.run("list", "--stack", "dev")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -159,7 +159,7 @@ def test_an_unreadable_stack_is_an_error(project: FakePulumi, words: str, expect
 
 
 def test_names_are_shown_without_control_characters(project: FakePulumi, theirs: Theirs) -> None:
-    """Markup in a name is shown as text."""
+    """Control characters in a name are not printed, and markup is shown as text."""
     project.state([integration("a\x1b]0;owned\x07[red]b\u202ec", theirs())])
     table = project.run("list").stdout
     assert table.splitlines()[1].endswith("  a ]0;owned [red]b c")
@@ -168,7 +168,7 @@ def test_names_are_shown_without_control_characters(project: FakePulumi, theirs:
 
 @pytest.mark.parametrize("account", ["\xe4", "a b", "a\nb"])
 def test_an_account_that_no_header_can_carry_is_a_usage_error(project: FakePulumi, account: str) -> None:
-    """Nothing is sent."""
+    """An account that no header can carry is refused before any request."""
     for command in ("list", "doctor"):
         result = project.run(command, "--account", account)
         assert (result.exit_code, result.stdout) == (2, "")

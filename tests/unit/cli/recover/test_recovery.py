@@ -306,7 +306,7 @@ def test_a_create_of_another_environment_is_refused(project: FakePulumi) -> None
 
 
 def test_an_incomplete_list_is_reported(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id that the user knows can be claimed anyway."""
+    """If the list is incomplete, `recover` says so. An id that the user knows can be claimed anyway."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -337,7 +337,7 @@ def test_an_id_that_appeared_after_the_list_is_refused(
 
 
 def test_a_changed_state_is_not_overwritten(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The changes of another update are kept."""
+    """If another update has changed the state meanwhile, its changes are kept."""
     project.state([provider()], [creating("lost")])
     back_up = state_repair.back_up
 
@@ -402,7 +402,7 @@ def test_candidates_are_listed_with_the_key_of_the_provider(
 
 
 def test_a_secret_account_or_source_is_not_looked_up(project: FakePulumi, theirs: Theirs) -> None:
-    """Then the created integration is unknown, not missing. No text shows the secret."""
+    """If the account or source is secret, the created integration is unknown, not missing. No text shows the secret."""
     theirs()
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     for name in ("referenceAccountId", "source"):

@@ -152,7 +152,7 @@ def test_a_failed_deactivation_changes_nothing(
 def test_forget_removes_the_intent_and_keeps_the_integration(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The name can be omitted."""
+    """`--forget` removes the intent and keeps the integration. With one intent, the name can be omitted."""
     for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
         begun(theirs())
         result = project.run("recover", *options, answers=answers)
@@ -310,7 +310,7 @@ def test_an_unknown_provider_means_no_key(
 
 
 def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun: Begun) -> None:
-    """The text says so, and a claim is refused."""
+    """For an id that is unknown to Justt, the text says that it can only be forgotten, and a claim is refused."""
     begun("no-such-id")
     (case,) = shown(project)
     assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
@@ -365,7 +365,10 @@ def test_a_damaged_journal_file_is_a_note(project: FakePulumi, begun: Begun) -> 
 
 
 def test_recover_waits_for_a_create_that_may_still_run(project: FakePulumi, begun: Begun) -> None:
-    """Before its deadline, an empty list proves nothing. After the wait, the journal is read again."""
+    """Until the create's deadline, an empty list proves nothing, so `recover` waits.
+
+    Then it reads the journal again.
+    """
     sent = time.time()
     intent = begun(sent_at=sent, settled_at=sent + 1)
     (case,) = shown(project)
@@ -396,7 +399,7 @@ def test_an_integration_of_another_create_is_refused(
 def test_an_adopted_integration_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
 ) -> None:
-    """It is no candidate and is not deactivated: the adopter may be in a stack that was not given."""
+    """An adopted integration is no candidate and is not deactivated. A stack that was not given may adopt it."""
     lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
     intent = begun(lost if is_known else None)
     project.journal.hold_adoption(simulator.base_url, lost, adopter)

@@ -48,7 +48,7 @@ def state(inputs: Mapping[str, Any], **more: object) -> dict[str, Any]:
 
 
 def step(operation: str, kind: str = INTEGRATION, name: str = "shop", **more: object) -> dict[str, Any]:
-    """Return one step of the JSON."""
+    """Return one step, as in the JSON of `pulumi preview`."""
     return {"op": operation, "urn": f"urn:pulumi:dev::shop::{kind}::{name}", "detailedDiff": None, **more}
 
 
@@ -364,7 +364,10 @@ def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
 
 
 def test_a_resource_of_another_provider() -> None:
-    """Its properties are shown under their own names. Its outputs are compared if the engine compared them."""
+    """The properties of another provider's resource are shown under their own names.
+
+    Its outputs are compared if the engine compared them.
+    """
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
     found["newState"] = {"inputs": {"aB": 2}, "outputs": {"x": {"y": 3}}}
@@ -483,7 +486,7 @@ def test_implausible_counts_are_ignored_or_shortened() -> None:
 
 
 def test_an_unknown_severity_is_an_error() -> None:
-    """A message of a later engine must not be missed."""
+    """A message with an unknown severity, as from a later engine, counts as an error, so that it isn't missed."""
     assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
 
 
