@@ -1,4 +1,4 @@
-"""`pulumi-justt import` on the real engine: the result equals that of a create, so the next update changes nothing."""
+"""`pulumi-justt import` on the real engine: the state is as after a create, so the next update changes nothing."""
 
 from __future__ import annotations
 

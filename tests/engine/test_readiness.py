@@ -138,7 +138,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     first = newest(simulator)
     simulator.clear_requests()
 
-    # If the new integration fails, the old one stays unchanged, also at the next `up`.
+    # If the new integration fails, the old one stays unchanged, even at the next `up`.
     stack.provide({"stripeKey": canary("wrong")})
     fail_next(simulator)
     stack.up(fails=True)

@@ -87,7 +87,7 @@ class Hosts:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return the external identifier and the trouble of each POST."""
+        """Return the external identifier and the fault of each POST."""
         return [
             (str(each.body.get("externalIdentifier")), f"{each.faults[-1]}={each.status}" if each.faults else "")
             for each in self.simulator.requests

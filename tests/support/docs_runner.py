@@ -321,7 +321,7 @@ class Session:
         }
 
     def serve(self, base_url: str) -> None:
-        """Use the simulator at *base_url* as the one of the page."""
+        """Use the simulator at *base_url* as the page's simulator."""
         self.port = base_url.rpartition(":")[2].partition("/")[0]
         self.stack.environ["JUSTT_SIMULATOR"] = base_url.removesuffix("/v1")
 

@@ -35,12 +35,12 @@ class HostError(Exception):
 class Host:
     """One host process, to use in a `with` statement.
 
-    Its provider is the one of `PaymentIntegration`, unless the properties contain another one as `__provider`.
+    It uses the provider of `PaymentIntegration`, unless the properties contain another provider as `__provider`.
 
     Args:
         config: The stack's configuration, with its namespaces.
         engine: The engine's address; by default, no server listens there.
-        environ: Variables in addition to those of each test.
+        environ: Additional environment variables.
     """
 
     def __init__(self, config: Mapping[str, str], engine: str = "127.0.0.1:1", **environ: str) -> None:

@@ -127,11 +127,11 @@ class Vendor:
         return "list" if request.url.path == "/integrations" else "get"
 
     def _apply_plan(self, operation: str, request: httpx.Request, account: str | None) -> tuple[str, list[str]]:
-        """Apply the plan's changes for this request; return the trouble for its response, and the later creates."""
+        """Apply the plan's changes for this request; return the fault for its response, and the later creates."""
         afterwards: list[str] = []
         for trouble in [each for each in self.plan if each.operation == operation]:
             self.plan.remove(trouble)
-            if not trouble.what.startswith(RECORD_CHANGES):  # an empty trouble, too: this request succeeds
+            if not trouble.what.startswith(RECORD_CHANGES):  # an empty fault lets this request succeed
                 return trouble.what, afterwards
             source = json.loads(request.content)["source"] if request.content else "stripe"
             if trouble.what == "foreign-after-commit":
@@ -258,7 +258,7 @@ class Core:
 
     @property
     def posts(self) -> list[tuple[str, str]]:
-        """Return the external identifier and the trouble of each POST."""
+        """Return the external identifier and the fault of each POST."""
         return self.vendor.posts
 
     @property

@@ -109,7 +109,7 @@ class Backend(Protocol):
         width: The number of calls that the engine makes at the same time.
         told: The lines that ended commands have shown, until a caller clears them.
         folder: The folder of the journal.
-        posts: The external identifier and the trouble of each POST that arrived.
+        posts: The external identifier and the fault of each POST that arrived.
         ended: The ids of integrations that became INACTIVE by themselves, when they were read.
     """
 
@@ -133,7 +133,7 @@ class Backend(Protocol):
         """Return the seconds since the epoch."""
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
-        """Replace the planned trouble."""
+        """Replace the planned faults."""
 
     def records(self) -> list[Remote]:
         """Return all integrations."""

@@ -161,7 +161,7 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
 @pytest.mark.slow
 def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
-    """The memory is that of the command and of its provider, even with other processes between them."""
+    """The benchmark measures the memory of the command and of its provider, even with other processes between them."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
         (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
     peaks = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").peaks
@@ -348,7 +348,7 @@ def test_an_earlier_package_is_extracted_from_the_repository(tmp_path: Path) -> 
 
 
 def test_the_estimate_grows_with_cells_and_rounds() -> None:
-    """The estimate of the whole matrix is longer than that of a part, and linear in the rounds."""
+    """The estimate is longer for the whole matrix than for a part, and linear in the rounds."""
     part = bench.estimate(Plan([Cell(100, 100)], 1, bench.QUICK_NAMES))
     assert 10 < part < bench.estimate(Plan(bench.CELLS, 1, bench.QUICK_NAMES))
     assert bench.estimate(Plan([Cell(100, 100)], 3, bench.QUICK_NAMES)) == pytest.approx(3 * part)

@@ -84,7 +84,7 @@ def test_commands_without_changes_send_nothing() -> None:
 
 @pytest.mark.slow
 def test_the_documentation_shows_these_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table in docs/ is that of `make fleet`. The test omits the largest fleet, which takes a while."""
+    """The table in docs/ has the figures of `make fleet`. The test omits the largest fleet, which takes a while."""
     page = (ROOT / "docs" / "explanation" / "limits.md").read_text()
     shown = page.partition("<!-- make fleet -->\n")[2].partition("<!-- end of make fleet -->")[0]
     monkeypatch.setattr(fleet, "SIZES", fleet.SIZES[:-1])

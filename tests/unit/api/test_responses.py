@@ -92,7 +92,7 @@ def test_json_is_parsed(content: bytes, value: object) -> None:
     ],
 )
 def test_invalid_json_is_described_by_its_length(content: bytes, text: str) -> None:
-    """Of a body that is not JSON, is too deep or is cut off, only the length is shown."""
+    """If a body is not JSON, is too deep or is cut off, only its length is shown."""
     assert text == parse_error(lambda: parsed(content))
 
 
@@ -230,7 +230,7 @@ def test_page_in_an_undocumented_shape(response: object, shape: str) -> None:
     ],
 )
 def test_creation_in_each_envelope(response: object) -> None:
-    """The new id is found in each documented envelope, also below `data`; the status defaults to PENDING."""
+    """The new id is found in each documented envelope, including below `data`. The status defaults to PENDING."""
     assert remote(status="PENDING", source="adyen") == created(response, "adyen")
 
 

@@ -142,7 +142,7 @@ def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> Non
 
 @pytest.mark.parametrize("policy", [LATER, RECORDED])
 def test_delete_with_a_future_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
-    """Until that date the integration is live, and must not become a candidate of a lost create."""
+    """Until its deactivation date, the integration is live, and must not become a candidate of a lost create."""
     session = Session(Scripted([]).core.settings.base_url, Journal(tmp_path))
     journal, base_url = session.journal, session.base_url
     assert journal.claim(base_url, "id-1", "urn:a") == "urn:a"

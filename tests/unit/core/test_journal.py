@@ -417,7 +417,7 @@ def _use(journal: Journal) -> None:
 
 
 def test_missing_folder_is_created_by_the_first_write(tmp_path: Path) -> None:
-    """Reading creates no folder; a write does, also after the folder was removed."""
+    """Reading creates no folder. A write does, even after the folder was removed."""
     journal = RecordingJournal(tmp_path / "x" / "y")
     assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-1")] == []
     assert not (tmp_path / "x").exists()

@@ -118,7 +118,7 @@ def test_remediation_after_an_unanswered_attempt() -> None:
     ],
 )
 def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
-    """The state's copy of a setting is changed by an update or by the program; a key also by the override."""
+    """For a setting in the state, the error suggests an update or `--run-program`, and for a key also the override."""
     shown = recorded_settings_remediation(text)
     assert sum(way in shown for way in ("first run `pulumi up`", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
     assert (shown == "") is (ways == 0)

@@ -34,7 +34,7 @@ class Walk(Project):
         self.declare("shop-1", "first", 0, 0)
 
     def run_command(self, command: str, trouble: str = "", wish: Wish = "adopt", flags: Flags = PLAIN) -> Walk:
-        """Run a command whose first create or read meets *trouble*, and assert what the model asserts."""
+        """Run a command whose first create or read has the fault *trouble*, and assert the model's invariants."""
         operation, _, what = trouble.partition(" ")
         self.backend.trouble([Trouble(operation, what)] if trouble else [])
         self.run(command, wish, flags)

@@ -142,7 +142,7 @@ def offline() -> ReadinessLifecycle:
 
 
 def test_check_adds_only_the_environment() -> None:
-    """The account is that of the integration, or none; the configured default account is not used."""
+    """The wait has the integration's account, or none. The configured default account is not used."""
     news = {name: value for name, value in INPUTS.items() if name != "environment"}
 
     checked = offline().check({}, {**news, "referenceAccountId": None})

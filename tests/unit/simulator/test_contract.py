@@ -305,7 +305,7 @@ def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
     [("integrationId", {"$ref": "#/components/schemas/CreatedIntegration"}), ("id", GUIDE_ENVELOPES["created"])],
 )
 def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected: Document) -> None:
-    """The id is in the field of the document, or in that of the guide on responses."""
+    """The id is in the field that the document names, or in the field that the guide on responses names."""
     with SimulatorServer(Options(create_envelope=form)) as running:
         answer = requests.post(
             f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS

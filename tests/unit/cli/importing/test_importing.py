@@ -322,7 +322,7 @@ def test_no_protect(project: FakePulumi, theirs: Theirs, answers: Answers) -> No
 def test_the_account_of_an_answer_wins(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """The answer's account is used, or else that of the option, and the program has it."""
+    """The account in the answer is used, or else the option's account. The program has it as an argument."""
     one, two = theirs(account="acct_1"), theirs(account="acct_2")
     content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
     result = project.run("import", "--answers", answers(content), "--account", "acct_1", "--yes")
