@@ -139,7 +139,7 @@ class RequestRefused(RequestError):
         if not self.is_not_found:
             return self
         return self.but(
-            remediation=f"First check the id: `pulumi-justt list` shows those of the account. {self.remediation}"
+            remediation=f"First check the id: `pulumi-justt list` shows the ids of the account. {self.remediation}"
         )
 
     @property

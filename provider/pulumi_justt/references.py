@@ -134,7 +134,7 @@ class FileReference(Reference):
                 os.close(opened)
         except (OSError, RuntimeError, ValueError) as error:
             # `expanduser` raises a RuntimeError for a user that does not exist.
-            reason = getattr(error, "strerror", None) or "there is no such place"
+            reason = getattr(error, "strerror", None) or "the path does not exist"
             raise LookupError(f"{where} cannot be read: {reason}") from None
         if len(content) > _MOST_BYTES:
             raise LookupError(f"{where} has more than {_MOST_BYTES:,} bytes, more than Justt takes")

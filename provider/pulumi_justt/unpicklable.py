@@ -42,6 +42,6 @@ class Unpicklable:
         """Refuse to be pickled.
 
         Raises:
-            TypeError: Always.
+            TypeError: A program tries to pickle the object, which is never allowed.
         """
         raise TypeError(f"{type(self).__name__} holds secrets, which a pickle would show")

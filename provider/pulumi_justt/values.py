@@ -42,7 +42,7 @@ Kind: TypeAlias = Literal["secret", "identifier", "key", "unlisted"]
 
 MOST_EXACT = 2**53
 """The largest integer that the engine passes on exactly, because its numbers are floats."""
-TOO_LARGE = "is a number beyond 2^53, which would be rounded on its way: give it as text"
+TOO_LARGE = "is a number beyond 2^53, which the engine would round: give it as text"
 NOT_OF_JSON = "is not a JSON value"
 IS_NULL = "is null, which Justt does not take: leave it out"
 NOT_A_HEADER = "must be visible ASCII without spaces: it is sent as a header"
@@ -191,7 +191,7 @@ def _rules_of_kind(value: str, kind: Kind) -> Iterator[tuple[bool, str]]:
             "has a user, a password or a key in a URL, and this field is an identifier, which is not kept secret",
         )
     elif kind != "unlisted" and not is_private_key:
-        yield _CERTIFICATE.search(value) is not None, "is a certificate, which is not secret"
+        yield _CERTIFICATE.search(value) is not None, "is a certificate, and this field takes a secret"
         yield _PUBLIC_KEY.match(value) is not None, "is a public key, and this field takes the private key"
         yield kind == "key", _NO_PRIVATE_KEY
 

@@ -197,7 +197,7 @@ class TestMissing:
         for command in (stack.refresh, stack.destroy):
             assert_messages(f"{command.__name__}-404", stack, command(fails=True))
             assert stack.resources()["stripe-eu"]["id"] == known
-        assert "taken as gone because JUSTT_ON_MISSING=gone" in stack.refresh(JUSTT_ON_MISSING="gone").text
+        assert "treated as gone because JUSTT_ON_MISSING=gone" in stack.refresh(JUSTT_ON_MISSING="gone").text
         assert stack.resources() == {}
 
     def test_destroy_with_on_missing_gone_empties_the_stack(self, stack: Stack, simulator: SimulatorServer) -> None:
@@ -331,7 +331,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
         {"deactivation": 'justt.Deactivation(type="dueDay", date="31.1.2027")'},
         [
             "deactivation.type: must be 'postingDate' or 'dueDate'",
-            "deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z",
+            "deactivation.date: must be a UTC time such as 2027-01-31T00:00:00Z",
         ],
     ),
     "identifier of 0 characters": (
@@ -719,7 +719,7 @@ class TestInterrupted:
         if how != "kill -9":
             assert (
                 f"note: the engine cancelled the create of the stripe integration 'stripe-eu-main' ({undone.id}), so "
-                "it was deactivated again."
+                "the provider deactivated it."
             ) in output.decode()
         stack.run("cancel", "--yes", "--stack", "dev")
         text = stack.up().text

@@ -94,7 +94,7 @@ def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: Simula
 @pytest.mark.slow
 def test_a_404_suggests_a_mistyped_id_first(stack: Stack, simulator: SimulatorServer) -> None:
     """A 404 for an id in the program suggests the id before the key; a 404 for an id in the state does not."""
-    doubt = "First check the id: `pulumi-justt list` shows those of the account. The key from justt:apiKey"
+    doubt = "First check the id: `pulumi-justt list` shows the ids of the account. The key from justt:apiKey"
     adopting = 'made("second", justt.credentials.ApiKeyOnly(api_key="k"), adopt_id="id-typo")'
     for program in (adopting, 'justt.PaymentIntegration.get("theirs", "id-typo")'):
         stack.program(f"{PROGRAM}    {program}\n")

@@ -50,7 +50,7 @@ PHRASES = {
     "the account could not be listed": "the provider could not find out",
     "the policy claimed a candidate": "because justt:onAmbiguousCreate is adopt",
     "a 404 was refused": "does not prove that it is gone",
-    "a 404 counted as gone": "taken as gone because JUSTT_ON_MISSING=gone",
+    "a 404 counted as gone": "treated as gone because JUSTT_ON_MISSING=gone",
     "an INACTIVE integration left the state": "which is final: it leaves the state",
     "an adopted integration was released": "so it is released",
     "adopting another integration was refused": "a resource cannot switch to another integration",
@@ -68,9 +68,9 @@ PHRASES = {
     "a second resource for one record was refused": "Only one resource can manage an integration",
     "a killed run's integration was named": "an earlier run created integration",
     "a killed run's create was searched for": "and was killed",
-    "an earlier run's request was waited for": "an earlier run was killed while it created it",
+    "an earlier run's request was waited for": "an earlier run was killed during this create",
     "a create under another name was reported": "an earlier run began to create it for",
-    "an intent was dropped for its age": "a create that was begun more than",
+    "an intent was dropped for its age": "a create that began more than",
     "a decision was carried out": "as decided with `pulumi-justt recover`",
 }
 EVENTS = (

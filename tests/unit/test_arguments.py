@@ -125,7 +125,7 @@ def test_tuples_and_text_enums_are_accepted() -> None:
             "name has a key that contains an Output converted by an f-string",
         ),
         ({"<{%": 1}, "name has a key that has the characters <, { and % in a row, which Pulumi"),
-        (2**53 + 1, "name is a number beyond 2^53, which would be rounded on its way: give it as text"),
+        (2**53 + 1, "name is a number beyond 2^53, which the engine would round: give it as text"),
         ([{"a": -(2**64)}], "name[0].a is a number beyond 2^53"),
         (float(2**53), "name is a number beyond 2^53"),
         (-1e300, "name is a number beyond 2^53"),

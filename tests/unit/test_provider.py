@@ -165,8 +165,8 @@ def test_other_errors_show_only_their_type_and_location(method: str, kind: type[
     ("kind", "is_in_doubt", "remediation"),
     [
         (IntegrationProvider, True, AMBIGUOUS_REMEDIATION),
-        (IntegrationProvider, False, "The state keeps what it had."),
-        (ReadinessProvider, True, "The state keeps what it had."),
+        (IntegrationProvider, False, "The state was not changed."),
+        (ReadinessProvider, True, "The state was not changed."),
     ],
 )
 def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
@@ -182,8 +182,8 @@ def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
 @pytest.mark.parametrize(
     ("breaks", "remediation"),
     [
-        ("pulumi_justt.core.exactly_once.list_all", "The state keeps what it had."),
-        ("pulumi_justt.api.client.json.dumps", "The state keeps what it had."),
+        ("pulumi_justt.core.exactly_once.list_all", "The state was not changed."),
+        ("pulumi_justt.api.client.json.dumps", "The state was not changed."),
         ("pulumi_justt.core.ownership.Ownership.note_created", AMBIGUOUS_REMEDIATION),
     ],
 )

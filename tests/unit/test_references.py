@@ -359,7 +359,7 @@ def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
 
 def test_an_inaccessible_path_is_reported_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unknown home and a deleted folder give the same error as any missing file."""
-    assert "'~no-such-user/key', which cannot be read: there is no such place" in error_of(
+    assert "'~no-such-user/key', which cannot be read: the path does not exist" in error_of(
         from_file("~no-such-user/key")
     )
     gone = tmp_path / "gone"

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2] / "provider" / "pulumi_justt"
 
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "In your program": (
-        "Raised by functions that a program calls: a TypeError or ValueError. Pulumi shows its text. Nothing was sent.",
+        "Functions that your program calls raise a TypeError or ValueError. Pulumi shows its text. Nothing was sent.",
         (
             "resources",
             "arguments",
@@ -45,11 +45,11 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "Configuration": (
-        "Shown for each resource by previews and updates, and by `refresh` and `destroy`. Nothing was sent.",
+        "Previews, updates, `refresh` and `destroy` show these errors for each resource. Nothing was sent.",
         ("core.config",),
     ),
     "Arguments": (
-        "Previews and updates show all of them at once for each resource. Nothing was sent.",
+        "Previews and updates show all invalid arguments of a resource at once. Nothing was sent.",
         (
             "core.state._REASONS",
             "core.readiness._problems",
@@ -92,7 +92,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "A request that failed: the operation": (
-        "The error reads `operation: response (errorId ...). Remediation`. Its three parts are in three tables.",
+        "Each error has three parts: `operation: response (errorId ...). Remediation`. Each part has its own table.",
         ("core.messages.creating", "core.state.describe", "operation"),
     ),
     "A request that failed: the response": (
@@ -112,13 +112,13 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: the remediation": ("", ("core.messages", "errors")),
     "Warnings and notes": (
-        "Lines that a command shows while it continues.",
+        "A command shows these lines and continues.",
         ("warning_or_note", "core.client.JusttClient._tell_attempt", "core.journal"),
     ),
-    "Defects": ("Errors in the provider itself, as they are shown.", ("core.messages.defect", "provider")),
+    "Defects": ("A bug in the provider is shown in this form.", ("core.messages.defect", "provider")),
     "The command line": ("", ("cli",)),
     "The simulator": (
-        "`pulumi-justt simulator` shows what is wrong with its options and exits. In Python, it's a ValueError.",
+        "`pulumi-justt simulator` shows these errors for invalid options and exits. In Python, they are ValueErrors.",
         ("simulator",),
     ),
 }
@@ -129,7 +129,8 @@ _HEAD = r"""# Errors, warnings and notes
 Every error, warning and note of pulumi-justt. Search this page for the text in your terminal. It's generated from the
 source by `make errors`, and `tests/docs/test_error_table.py` checks that it's complete.
 
-\<This> stands for a part that varies, [this] is optional, and of [this \| that] the message shows at most one part."""
+In the tables, a name such as \<id> stands for a part that varies, and [text in brackets] is optional. Bars separate
+alternatives: of [one \| two], a message shows at most one. Some rows are only a part of a message."""
 _ELSEWHERE = {
     "core.journal.folder.state_folder": "the name of a folder",
     "simulator.records.log": "the simulator's log, a line for each request",
@@ -215,7 +216,7 @@ _CALLS = {
     "decided": "<the decision>",
     "defect": "<the defect>",
     "repr": "'<value>'",
-    "to_vendor_time": "<moment>",
+    "to_vendor_time": "<time>",
 }
 """The placeholders for the values of calls."""
 _NAMES = {
@@ -258,7 +259,7 @@ _NAMES = {
     "le": "most",
     "before": "account",
     "after": "account",
-    "kind.takes": "what it takes",
+    "kind.takes": "value",
     "' '.join(kind.only)": "operation",
     "_spelled(name)": "name",
     "', '.join(choices)": "choices",
@@ -294,6 +295,41 @@ _NAMES = {
     "limit": "number",
     "wait": "number",
     "self._property.python_name": "name",
+    "self.what": "fault",
+    "len": "number",
+    "abs": "number",
+    "longest": "number",
+    "strerror": "reason",
+    "meant": "what was given",
+    "others[0]": "another resource",
+    "path_of": "file",
+    "name_of": "resource",
+    "stack_of": "stack",
+    "cut_short": "the incomplete list",
+    "changed_remediation": "remediation",
+    "unusable": "why a file can't be used",
+    "right": "correct path",
+    "there": "folder",
+    "', '.join(surplus)": "keys",
+    "', '.join(undecided)": "resources",
+    "', '.join(matching)": "resources",
+    "', '.join(outdated)": "settings",
+    "', '.join(left_out)": "columns",
+    "' and '.join(hidden)": "property",
+    "matching[0]": "resource",
+    "keys[twice]": "key",
+    "sorted(has)": "resources",
+    "sorted(hidden)": "resources",
+    "sorted(missing)": "resources",
+    "map(str, _OLDEST_CLI)": "version",
+    "folder.absolute()": "folder",
+    "_visible(inputs['adoptId'])": "id",
+    "_visible(inputs.get('externalIdentifier'))": "identifier",
+    "inputs.get('source')": "source",
+    "shlex.quote(intent.integration_id)": "id",
+    "shlex.quote(str(path))": "file",
+    "self._read(operation, integration_id, intent.account).status": "status",
+    "account.settings.api_key_origin": "setting",
 }
 """The placeholders for other expressions whose last word would mean nothing to a user."""
 
@@ -519,6 +555,7 @@ class Source:
         return [each.args[names.index(node.id)] for each in calls if len(each.args) > names.index(node.id)]
 
     def _either(self, nodes: Sequence[ast.expr]) -> str:
+        nodes = [each for each in nodes if not (isinstance(each, ast.Constant) and each.value is None)]
         read = [self._read(each) for each in nodes]
         texts = dict.fromkeys(
             self._value(node) if text is None else text for node, text in zip(nodes, read, strict=True)

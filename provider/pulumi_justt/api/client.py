@@ -135,7 +135,7 @@ class _Request(Unpicklable):
         """The headers that only some requests have.
 
         Raises:
-            InvalidRequest: The account cannot be a header.
+            InvalidRequest: The account can't be sent as a header.
         """
         headers = {} if self.body is None else {"content-type": "application/json"}
         if self.account is None:
@@ -188,7 +188,7 @@ class Client(Unpicklable):
         writes: A counter that grows with each POST and DELETE. A cache compares it to detect that its pages may be old.
 
     Raises:
-        ValueError: The URL is not http or https, or the key cannot be a header.
+        ValueError: The URL is not http or https, or the key can't be sent as a header.
         InvalidNetworkSettings: The proxy or the certificates from the environment variables cannot be used.
     """
 

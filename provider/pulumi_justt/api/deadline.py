@@ -73,8 +73,8 @@ class TotalTimeout(httpcore.SyncBackend):
             is_connected: Whether there is a connection, so that something may have been sent.
 
         Raises:
-            httpcore.ConnectTimeout: The time limit is over, and there is no connection.
-            httpcore.ReadTimeout: The time limit is over, and something may have been sent.
+            httpcore.ConnectTimeout: The time limit passed before there was a connection.
+            httpcore.ReadTimeout: The time limit passed after something may have been sent.
         """
         rest: float = getattr(self._thread, "end", math.inf) - time.monotonic()
         if rest <= 0 and not is_connected:
@@ -140,7 +140,7 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
 
     Raises:
         httpcore.ConnectError: The host has no address.
-        httpcore.ConnectTimeout: The look-up takes longer than *seconds*.
+        httpcore.ConnectTimeout: The look-up does not end before the time limit.
     """
     found: futures.Future[list[str]] = futures.Future()
 

@@ -51,7 +51,7 @@ def from_vendor_time(text: str) -> datetime:
     with contextlib.suppress(ValueError):
         if _VENDOR_TIME.fullmatch(text):
             return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    raise PydanticCustomError("vendor_time", "must be a moment in UTC such as 2027-01-31T00:00:00Z")
+    raise PydanticCustomError("vendor_time", "must be a UTC time such as 2027-01-31T00:00:00Z")
 
 
 def refusing(kind: LiteralString, problem: Callable[[str], str | None]) -> AfterValidator:

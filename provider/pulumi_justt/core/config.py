@@ -121,7 +121,7 @@ class Settings(Unpicklable):
             environ: The environment variables of the process.
 
         Raises:
-            InvalidSettings: A value is unusable or contradicts another. The text names the setting but no secret.
+            InvalidSettings: A setting has an invalid value or contradicts another setting. The text shows no secret.
         """
         _refuse_misspelt(config, environ)
         provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
@@ -263,7 +263,7 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
     if url is None:
         if name == "simulator":
             raise InvalidSettings(
-                f"{name_origin} simulator needs {url_origin}, the address of a simulator on this machine"
+                f"{name_origin} is simulator: set {url_origin} to the address of a simulator on this machine"
             )
         chosen: Literal["production", "sandbox"] = "sandbox" if name == "sandbox" else "production"
         return chosen, VENDOR_URLS[chosen]
@@ -279,7 +279,7 @@ def _target(environment: tuple[str | None, str], base_url: tuple[str | None, str
     if parts.scheme != "https":
         raise InvalidSettings(f"{url_origin} must start with https:// (http is for addresses of this machine only)")
     if name == "simulator":
-        raise InvalidSettings(f"{name_origin} simulator needs a {url_origin} on this machine")
+        raise InvalidSettings(f"{name_origin} is simulator, so {url_origin} must be an address of this machine")
     chosen = "sandbox" if name == "sandbox" else "production"
     if host != _VENDOR_HOST:
         return chosen, _normalized(parts, parts.hostname or "")

@@ -132,7 +132,7 @@ class Deactivator:
         return None
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
-        """Warn once if the date that was sent for "now" is wrong, because this machine's clock differs from Justt's.
+        """Warn once if the date of an immediate deactivation is wrong because the clocks differ.
 
         The provider does not correct the date: the first request of a command would still have this machine's time, and
         the `Date` header of a response may be a proxy's. A deactivation with a wrong correction could not be undone.
@@ -148,8 +148,9 @@ class Deactivator:
             "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
         )
         self._tell(
-            f"warning: {operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date that "
-            f"was sent for now, {sent}, {effect}. Set the clock. This applies to all integrations of this command."
+            f"warning: {operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date "
+            f"{sent}, which was sent to stop the integration now, {effect}. Set the clock. This applies to all "
+            "integrations of this command."
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:

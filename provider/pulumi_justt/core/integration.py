@@ -153,7 +153,7 @@ class IntegrationLifecycle:
             warning: A preview or an update replaces the integration and changes its deactivation.
 
         Raises:
-            StateConflict: `adopt_id` names another integration than the one that the resource has.
+            StateConflict: `adopt_id` names an integration that is not the resource's own.
             StateConflict: An adopted integration would be replaced.
         """
         self._note_environment(olds)
@@ -188,8 +188,8 @@ class IntegrationLifecycle:
         if replaces and not is_same_policy(olds, news):
             self.tell(
                 f"warning: {describe(olds)} is replaced and its deactivation changes in the same update: the old "
-                "integration still follows the recorded deactivation. Apply the new one first, in an update of its "
-                "own, if it is meant for the old integration."
+                "integration still follows the recorded deactivation. If the new deactivation is meant for the old "
+                "integration, apply only that change first, in a separate update."
             )
         return replaces
 
@@ -336,7 +336,7 @@ class IntegrationLifecycle:
         """Deactivate the integration by its recorded policy, or release it if `ownership` gives a reason to.
 
         Warns:
-            note: An integration is released: it is adopted, or another resource has it.
+            note: The integration is only removed from the state, because it is adopted or another resource has it.
             warning: The journal says that the integration was created for another resource.
         """
         urn, base_url = self._urn(olds), self.settings.base_url
@@ -380,10 +380,10 @@ class IntegrationLifecycle:
         """Refuse to deactivate an integration that another resource uses or may use.
 
         Raises:
-            StateConflict: With --continue-on-error, the wait for its replacement has failed.
-            StateConflict: The journal has an adoption of it that can't be read.
-            StateConflict: Another command is adopting it at this moment.
-            StateConflict: The provider cannot determine whether a resource of the program keeps it or replaces it.
+            StateConflict: With --continue-on-error, the wait for the integration's replacement has failed.
+            StateConflict: The journal has an adoption of the integration, but its file can't be read.
+            StateConflict: Another command is adopting the integration at this moment.
+            StateConflict: The provider can't tell whether a resource of the program keeps or replaces the integration.
         """
         if self._ownership.is_awaited_by(urn, integration_id):
             raise StateConflict(
@@ -394,10 +394,10 @@ class IntegrationLifecycle:
         if unusable := self._journal.unusable_adoption(self.settings.base_url, integration_id, beside=urn):
             raise StateConflict(
                 f"{operation}: {unusable}, and it may say that another resource has adopted the integration. Nothing "
-                "was sent, and it stays in the state. If a newer version wrote the file, upgrade pulumi-justt. If a "
-                "folder is in the way, make it readable, or set JUSTT_STATE_DIR to another one. Otherwise, if no other "
-                "resource has adopted the integration, remove the file and run the command again; if one has, run "
-                "`pulumi state delete` with the URN of this resource: the integration keeps running at Justt."
+                "was sent, and it stays in the state. If a newer version wrote the file, upgrade pulumi-justt. If "
+                "the path is a folder, make it readable, or set JUSTT_STATE_DIR to another one. Otherwise, if "
+                "no other resource has adopted the integration, remove the file and run the command again; if one has, "
+                "run `pulumi state delete` with the URN of this resource: the integration keeps running at Justt."
             )
         if adopter := self._journal.adopter_under_way(self.settings.base_url, integration_id):
             raise StateConflict(
@@ -477,10 +477,11 @@ class IntegrationLifecycle:
         can compare the old inputs with the new ones. It refuses in each update until they agree.
 
         Warns:
-            warning: The inputs differ, and the record was already adopted, so the inputs that were sent are unknown.
+            warning: Pulumi replaced a resource, which kept its adopted integration, and an input that Justt can't
+                update has changed. The provider does not know which inputs were sent.
 
         Raises:
-            StateConflict: The program's inputs differ from those that were sent.
+            StateConflict: The program's inputs differ from the inputs that were sent to Justt.
         """
         news, ownership = self._ownership.inputs_of(urn), self._ownership
         if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
@@ -491,8 +492,8 @@ class IntegrationLifecycle:
         called = describe(olds, integration_id)
         if is_adopted(olds) and ownership.has(urn, integration_id):
             self.tell(
-                f"warning: {called}: Pulumi has replaced the resource by the same integration, and {changed} changed. "
-                "The state has the new values now, but nothing was sent: at Justt nothing has changed."
+                f"warning: {called}: Pulumi has replaced the resource with the same integration, and {changed} "
+                "changed. The state has the new values now, but nothing was sent: at Justt nothing has changed."
             )
             return
         raise StateConflict(
@@ -520,7 +521,7 @@ class IntegrationLifecycle:
         """Refuse to delete an integration that has deletion_protection and is not being replaced.
 
         Raises:
-            StateConflict: The integration is protected; without the protection it would be released.
+            StateConflict: The integration is protected. Without the protection, it would be released, not deactivated.
             StateConflict: The integration is protected, and the program no longer has it.
             StateConflict: The integration is protected, and the command is `pulumi destroy`.
         """
@@ -537,8 +538,8 @@ class IntegrationLifecycle:
                 f"{operation} If this command has replaced it under a new name, run `pulumi up` again, which "
                 "deactivates it. Otherwise, to delete it, put it back into the program with deletion_protection=False, "
                 "run `pulumi up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it "
-                "keeps running at Justt. If the program still has it, set deletion_protection=False there, and run "
-                "`pulumi up` with --target and its URN first."
+                "keeps running at Justt. If the program still has it, set deletion_protection=False in the "
+                "program, run `pulumi up` with --target and its URN, and then run this command again."
             )
         raise StateConflict(
             f"{operation} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
@@ -555,8 +556,8 @@ class IntegrationLifecycle:
         called = describe(outputs, integration_id)
         if not self.creator.has_posted(integration_id, is_surely_new=True):
             self.tell(
-                f"warning: the engine cancelled the create of {called}. It was not deactivated again, because the "
-                "account's list is too long to prove that it is new. Run `pulumi-justt recover` before the next "
+                f"warning: the engine cancelled the create of {called}. The provider did not deactivate it, because "
+                "the account's list is too long to prove that it is new. Run `pulumi-justt recover` before the next "
                 "`pulumi up`."
             )
             return
@@ -564,14 +565,14 @@ class IntegrationLifecycle:
             self._deactivator.deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
         except JusttError as error:
             self.tell(
-                f"warning: the engine cancelled the create of {called}, so no state has it, and it could not be "
-                f"deactivated again: {error} Run `pulumi-justt recover` before the next `pulumi up`."
+                f"warning: the engine cancelled the create of {called}, so no state has it, and the provider could not "
+                f"deactivate it: {error} Run `pulumi-justt recover` before the next `pulumi up`."
             )
             return
         self.creator.intents.drop(urn, inputs)
         self._journal.forget_integration(self.settings.base_url, integration_id)
         self.tell(
-            f"note: the engine cancelled the create of {called}, so it was deactivated again. Pulumi keeps a "
+            f"note: the engine cancelled the create of {called}, so the provider deactivated it. Pulumi keeps a "
             "pending operation: run `pulumi cancel` if the stack is locked, and then "
             "`pulumi refresh --clear-pending-creates`."
         )

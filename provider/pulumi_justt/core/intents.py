@@ -177,7 +177,8 @@ class Intents:
             intent: The journal's intent of another create of the resource, if there is one.
 
         Warns:
-            warning: A replacement was killed or lost, and the resource left the program or keeps its integration.
+            warning: An earlier run began to replace the resource, and the journal does not know the result. Now the
+                resource has left the program, or keeps its old integration.
         """
         # The engine stores the results of this command's own creates after this call.
         if intent is None or intent.command == self._journal.command:
@@ -293,7 +294,7 @@ class Intents:
                 end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
                 if rest > _POLL_SECONDS:
                     self._tell(
-                        f"note: {describe_create(inputs)}: an earlier run was killed while it created it. Its request "
+                        f"note: {describe_create(inputs)}: an earlier run was killed during this create. Its request "
                         f"may take {rest:.0f} s more; then the provider lists the account."
                     )
             if client.clock() >= end:
@@ -482,8 +483,8 @@ class Intents:
             RequestError: The earlier run's integration could not be read.
 
         Warns:
-            warning: The state has an integration of the resource. It is this one, unless the engine could not save the
-                earlier update's state.
+            warning: The state has an integration of the resource. It is the one that the earlier run created, unless
+                the engine could not save the state then.
         """
         where = self._journal.path_of(intent)
         which = f"for {former!r}" if former else "for this resource"
@@ -526,10 +527,10 @@ class Intents:
             The claimed record; None if the create may start.
 
         Warns:
-            note: The provider carried out a decision.
+            note: The provider carried out a decision that was made with `pulumi-justt recover`.
 
         Raises:
-            StateConflict: The decision no longer fits the integration, or the create sent other inputs.
+            StateConflict: The decision no longer fits the integration, or the inputs have changed since the create.
             StateConflict: Another resource claims the integration at this moment, or the journal can't be written.
             RequestError: The integration could not be read or deactivated.
         """

@@ -184,7 +184,7 @@ class Messages:
 
 _INVALID_REQUEST_REMEDIATIONS = {
     "size": "Shorten the credentials or the merchant account codes.",
-    "text": "Set it again.",
+    "text": "Correct that argument.",
     "id": "Look the id up at Justt.",
     "account": "Correct the account.",
 }
@@ -238,7 +238,7 @@ def defect(call: str, error: BaseException, *, is_in_doubt: bool) -> str:
         error: The unexpected exception. The text omits its message, which may quote a secret value.
         is_in_doubt: Whether a create was sent whose outcome is unknown.
     """
-    remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state keeps what it had."
+    remediation = AMBIGUOUS_REMEDIATION if is_in_doubt else "The state was not changed."
     where = traceback.extract_tb(error.__traceback__, limit=-1)[0]
     return (
         f"{call}: an error inside pulumi-justt, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}. "
@@ -286,8 +286,8 @@ def changed_remediation(integration_id: str) -> str:
     return (
         f"integration {integration_id} may have other credentials or another name than the program gives now. An input "
         "of the resource or the Justt API key has changed since that create was sent, or an older version of "
-        "pulumi-justt sent it. Nothing was changed. Put the input back and run `pulumi up`; or run `pulumi-justt "
-        f"recover --deactivate {integration_id}` and then `pulumi up`, which creates another one."
+        "pulumi-justt sent it. Nothing was changed. Restore the earlier input and run `pulumi up`; or run "
+        f"`pulumi-justt recover --deactivate {integration_id}` and then `pulumi up`, which creates another one."
     )
 
 
@@ -364,7 +364,7 @@ def refusal_remediation(
         )
     if was_unanswered:
         return "An earlier attempt was not answered and may have been carried out: look it up at Justt."
-    return "Nothing was changed: Justt's support can look it up."
+    return "Nothing was changed: ask Justt's support, with the errorId if there is one."
 
 
 def recorded_settings_remediation(text: str) -> str:
@@ -416,4 +416,4 @@ def failed_request_remediation(
             "The account's quota is used up: run the command again later, or lower justt:requestsPerMinute in the "
             "stacks that share the key."
         )
-    return "The state keeps what it had: run the command again later."
+    return "The state was not changed: run the command again later."

@@ -247,7 +247,7 @@ class Ownership(Unpicklable):
         """Refuse the call if another resource of the program has the record.
 
         Raises:
-            StateConflict: Another resource of the program has the record.
+            StateConflict: Another resource of the program has the integration.
         """
         with self._lock:
             # A holder that is only in the state does not count: an earlier update may have replaced it. If the other
@@ -261,7 +261,7 @@ class Ownership(Unpicklable):
         """Refuse the call if a resource that another process of this command serves has the record.
 
         Raises:
-            StateConflict: Another resource of the program has the record.
+            StateConflict: Another resource of the program has the integration.
         """
         if urn not in self._program:
             return
@@ -274,7 +274,7 @@ class Ownership(Unpicklable):
         """Note that a resource holds a record that it does not own.
 
         Raises:
-            StateConflict: Another resource of the program has the record.
+            StateConflict: Another resource of the program has the integration.
         """
         with self._lock:
             self.require_sole_holder(urn, integration_id, operation)
@@ -314,9 +314,9 @@ class Ownership(Unpicklable):
             return "the program adopts it" if adopters[0] == urn else f"{adopters[0]!r} adopts it"
         if holders or self.keeps(urn, integration_id):
             return f"{holders[0]!r} has it too" if holders else "the resource keeps it"
-        if recorded := self._journal.adopters(self._base_url, integration_id, beside=urn):
-            file = self._journal.adoption_file(self._base_url, integration_id, recorded[0])
-            return f"{recorded[0]!r} has adopted it ({file}), as this machine's journal says"
+        if others := self._journal.adopters(self._base_url, integration_id, beside=urn):
+            file = self._journal.adoption_file(self._base_url, integration_id, others[0])
+            return f"{others[0]!r} has adopted it ({file}), as this machine's journal says"
         if is_created_here:
             return "a create of this update returned it"
         return self._creator_reason(urn, integration_id)
@@ -384,7 +384,7 @@ class Ownership(Unpicklable):
         """Refuse the call, because another resource of the program has the record.
 
         Raises:
-            StateConflict: Another resource of the program has the record.
+            StateConflict: Another resource of the program has the integration.
         """
         raise StateConflict(
             f"{operation}: integration {integration_id} already belongs to {holder!r} in this program. Only one "

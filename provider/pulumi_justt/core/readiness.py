@@ -203,7 +203,7 @@ class ReadinessLifecycle:
                 except RequestFailed as error:
                     wait.failure = f" ({error.response})"
                     if not was_warned:
-                        self.tell(f"warning: {operation}: {error.response}. The wait goes on.")
+                        self.tell(f"warning: {operation}: {error.response}. The provider keeps waiting.")
                         was_warned = True
                 else:
                     if record.status == "SUCCESSFUL":

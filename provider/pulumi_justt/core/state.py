@@ -43,7 +43,7 @@ _REASONS = {
     "string_unicode": "is not text in UTF-8",
     "int_type": "must be a whole number, got {shape}",
     "int_from_float": "must be a whole number",
-    "list_type": "must be a list of texts, got {shape}",
+    "list_type": "must be a list of strings, got {shape}",
     "bool_type": "must be true or false, got {shape}",
     "dict_type": "must be an object, got {shape}",
     "model_type": "must be an object, got {shape}",
@@ -180,7 +180,7 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
         StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
     """
     if settings.missing_is_gone:
-        tell(f"warning: {refused.operation}: {refused.response}; taken as gone because JUSTT_ON_MISSING=gone.")
+        tell(f"warning: {refused.operation}: {refused.response}; treated as gone because JUSTT_ON_MISSING=gone.")
         return
     raise StateConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "

@@ -658,7 +658,7 @@ def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
     assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[2].content
     assert scripted.told == [
         (
-            f"note: the engine cancelled the create of {NAMED}, so it was deactivated again. Pulumi keeps a pending "
+            f"note: the engine cancelled the create of {NAMED}, so the provider deactivated it. Pulumi keeps a pending "
             "operation: run `pulumi cancel` if the stack is locked, and then `pulumi refresh --clear-pending-creates`."
         )
     ]

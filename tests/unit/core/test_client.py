@@ -447,7 +447,7 @@ AMBIGUOUS = (
     "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, because "
     "that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."
 )
-KEPT = "The state keeps what it had: run the command again later."
+KEPT = "The state was not changed: run the command again later."
 NO_REDIRECT = "The provider follows no redirect, because its requests carry credentials: check justt:baseUrl."
 INVALID_RESPONSE = (
     "Nothing was changed in the state. Check justt:baseUrl for a proxy in between; if there is none, please report it."
@@ -470,7 +470,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
             Reply(400, {"error": "Bad Request", "message": "INACTIVE already", "errorId": "err-2"}),
             (
                 f"{DEACTIVATING}: Justt answered 400: INACTIVE already (errorId err-2). "
-                "Nothing was changed: Justt's support can look it up."
+                "Nothing was changed: ask Justt's support, with the errorId if there is one."
             ),
         ),
         (

@@ -256,11 +256,11 @@ def test_simulator_needs_a_loopback_address() -> None:
     """The environment `simulator` has no default URL, and allows only URLs on this machine."""
     assert (
         refusal(environment="simulator")
-        == "justt:environment simulator needs justt:baseUrl, the address of a simulator on this machine"
+        == "justt:environment is simulator: set justt:baseUrl to the address of a simulator on this machine"
     )
     assert (
         refusal(environment="simulator", baseUrl="https://proxy.example/v1")
-        == "justt:environment simulator needs a justt:baseUrl on this machine"
+        == "justt:environment is simulator, so justt:baseUrl must be an address of this machine"
     )
 
 

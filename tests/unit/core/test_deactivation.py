@@ -214,13 +214,17 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
         (
             NOW + timedelta(hours=1),
             (
-                "3,600 s ahead of Justt's, so the date that was sent for now, 2027-01-15T09:00:00Z, is in the future "
+                "3,600 s ahead of Justt's, so the date 2027-01-15T09:00:00Z, which was sent to stop the integration "
+                "now, is in the future "
                 "for Justt, and the integration runs until then"
             ),
         ),
         (
             NOW - timedelta(seconds=62),
-            ("62 s behind Justt's, so the date that was sent for now, 2027-01-15T07:58:58Z, is in Justt's past"),
+            (
+                "62 s behind Justt's, so the date 2027-01-15T07:58:58Z, which was sent to stop the integration now, is "
+                "in Justt's past"
+            ),
         ),
     ],
 )

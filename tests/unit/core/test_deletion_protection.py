@@ -33,7 +33,8 @@ LEAVING = (
     "If this command has replaced it under a new name, run `pulumi up` again, which deactivates it. Otherwise, to "
     "delete it, put it back into the program with deletion_protection=False, run `pulumi up`, and then remove it. To "
     "only forget it, run `pulumi state delete` with its URN: it keeps running at Justt. If the program still has it, "
-    "set deletion_protection=False there, and run `pulumi up` with --target and its URN first."
+    "set deletion_protection=False in the program, run `pulumi up` with --target and its URN, and then run this "
+    "command again."
 )
 HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running at Justt."
 
@@ -158,7 +159,7 @@ def test_undo_of_a_create_ignores_the_protection(name: str | None) -> None:
     process = Process(scripted, name)
     process.core.create(INPUTS)
     assert scripted.methods == ["GET", "POST", "DELETE"]
-    assert "so it was deactivated again" in scripted.told[-1]
+    assert "so the provider deactivated it" in scripted.told[-1]
 
 
 def test_update_changes_the_protection_only_in_the_state(process: Process) -> None:

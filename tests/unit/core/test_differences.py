@@ -103,8 +103,8 @@ def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline)
     assert offline.told == [
         (
             f"warning: {NAMED} is replaced and its deactivation changes in the same update: the old integration still "
-            "follows the recorded deactivation. Apply the new one first, in an update of its own, if it is meant for "
-            "the old integration."
+            "follows the recorded deactivation. If the new deactivation is meant for the old integration, apply only "
+            "that change first, in a separate update."
         )
     ]
 

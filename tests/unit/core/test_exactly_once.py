@@ -650,7 +650,7 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
     assert vendor.made_by("a") == [made]
     assert vendor.moment() == pytest.approx(2 * SECONDS)
     (note,) = process.notes
-    assert "an earlier run was killed while it created it. Its request may take 60 s more;" in note
+    assert "an earlier run was killed during this create. Its request may take 60 s more;" in note
 
 
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def test_404_drops_the_integration_if_on_missing_is_gone(live: Live, operation: 
     assert call() is None
     assert live.told == [
         (
-            f"warning: {operation} {NAMED}: Justt answered 404: no such integration; taken as gone because "
+            f"warning: {operation} {NAMED}: Justt answered 404: no such integration; treated as gone because "
             "JUSTT_ON_MISSING=gone."
         )
     ]

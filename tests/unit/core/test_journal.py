@@ -449,7 +449,7 @@ def test_unwritable_folder_is_one_warning(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"can't be written ({reason})" in warning
     assert str(tmp_path) in warning
     assert "set JUSTT_STATE_DIR" in warning
-    assert "keep the owner: its deletion may deactivate the integration" in warning
+    assert "keep the resource that owns it: its deletion may deactivate the integration" in warning
     assert files(tmp_path) == []
 
 

@@ -87,8 +87,8 @@ NOTHING_CREATED = (
         ),
         (400, True, None, NOTHING_CREATED),
         (409, True, None, NOTHING_CREATED),
-        (400, False, None, "Nothing was changed: Justt's support can look it up."),
-        (422, False, None, "Nothing was changed: Justt's support can look it up."),
+        (400, False, None, "Nothing was changed: ask Justt's support, with the errorId if there is one."),
+        (422, False, None, "Nothing was changed: ask Justt's support, with the errorId if there is one."),
     ],
 )
 def test_remediation_of_each_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
@@ -112,7 +112,7 @@ def test_remediation_after_an_unanswered_attempt() -> None:
         (remediation(401, origin="JUSTT_API_KEY"), 0),
         (remediation(401, origin="JUSTT_API_KEY_OVERRIDE"), 0),
         ("JUSTT_TIMEOUT_SECONDS must be a number from 0.1 to 600.0", 0),
-        ("reading 'x': no answer within 5 s. The state keeps what it had: run the command again later.", 2),
+        ("reading 'x': no answer within 5 s. The state was not changed: run the command again later.", 2),
         (failed_request_remediation("https://a/v1", is_unsent=True, is_rate_limited=False), 2),
         ("deactivating 'urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::a': it is gone", 0),
     ],
@@ -144,7 +144,7 @@ def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
                 "stacks that share the key."
             ),
         ),
-        (False, False, "The state keeps what it had: run the command again later."),
+        (False, False, "The state was not changed: run the command again later."),
     ],
 )
 def test_remediation_without_a_response(is_unsent: bool, is_rate_limited: bool, text: str) -> None:

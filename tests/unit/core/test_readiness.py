@@ -529,7 +529,7 @@ def test_unreachable_api_is_one_warning_and_the_wait_continues() -> None:
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
     assert [text for _, text in vendor.messages if text.startswith("warning")] == [
-        f"warning: waiting for {NAMED}: the connection broke (ReadError). The wait goes on."
+        f"warning: waiting for {NAMED}: the connection broke (ReadError). The provider keeps waiting."
     ]
 
 
@@ -668,7 +668,7 @@ def test_404_keeps_the_wait_in_the_state() -> None:
 
     vendor = TimedCore({0.0: response}, environ={"JUSTT_ON_MISSING": "gone"})
     assert vendor.core.read("id-1", RECORDED) is None
-    assert vendor.messages[0][1].endswith("taken as gone because JUSTT_ON_MISSING=gone.")
+    assert vendor.messages[0][1].endswith("treated as gone because JUSTT_ON_MISSING=gone.")
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])

@@ -118,7 +118,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
         {"secretType": "sftp", "secretPayload": {"username": "u"}},
         ["credentials.password: is missing: Sftp needs password or private_key"],
     ),
-    ({"merchantAccountCodes": "acct"}, ["merchant_account_codes: must be a list of texts, got text"]),
+    ({"merchantAccountCodes": "acct"}, ["merchant_account_codes: must be a list of strings, got text"]),
     ({"merchantAccountCodes": ["a", ""]}, ["merchant_account_codes[1]: must not be empty"]),
     *(
         ({name: value}, [f"{argument}: must not begin or end with white space or a line break"])
@@ -145,7 +145,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"deactivation": {"deactivationDate": "\uff12\uff10\uff12\uff17-01-31T00:00:00Z"}},
-        ["deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z"],
+        ["deactivation.date: must be a UTC time such as 2027-01-31T00:00:00Z"],
     ),
     (
         {"secretType": "X", "allowUnlisted": True, "secretPayload": {"a": {"b": None}, "c": [FileAsset("a")]}},
@@ -171,7 +171,7 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ({"deactivation": {"afterDays": 1.5}}, ["deactivation.after_days: must be a whole number, got number"]),
     (
         {"deactivation": {"deactivationDate": "2027-01-31"}},
-        ["deactivation.date: must be a moment in UTC such as 2027-01-31T00:00:00Z"],
+        ["deactivation.date: must be a UTC time such as 2027-01-31T00:00:00Z"],
     ),
     (
         {"deactivation": {"afterDays": 1, "deactivationDate": "2027-01-31T00:00:00Z"}},

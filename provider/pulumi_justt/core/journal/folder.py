@@ -168,11 +168,11 @@ class JournalFolder:
                 return
             self._has_warned = True
         self._warn(
-            f"warning: the journal of creates can't be relied on: {reason}. This command goes on. After a killed "
-            "`pulumi up`, run `pulumi-justt doctor` before the next one. If a resource with another provider, or of an "
-            "earlier command, adopts an integration that this stack owns, keep the owner: its deletion may deactivate "
-            "the integration. Make the folder usable or set JUSTT_STATE_DIR to another one; `pulumi-justt doctor` "
-            "lists the files that can't be used."
+            f"warning: the journal of creates can't be relied on: {reason}. This command continues. After a killed "
+            "`pulumi up`, run `pulumi-justt doctor` before the next one. If another resource has adopted an "
+            "integration that this stack owns (with another provider, or in an earlier command), keep the resource "
+            "that owns it: its deletion may deactivate the integration. Make the folder usable or set JUSTT_STATE_DIR "
+            "to another one; `pulumi-justt doctor` lists the files that can't be used."
         )
 
 

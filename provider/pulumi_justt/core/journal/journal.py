@@ -184,8 +184,8 @@ class Journal(HolderRecords):
         """
         if intent.integration_id is None:
             self._warn(
-                f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that was "
-                f"begun more than {_MAX_AGE / 86_400:.0f} days ago never ended. The journal drops its record now. Look "
+                f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that "
+                f"began more than {_MAX_AGE / 86_400:.0f} days ago never ended. The journal drops its record now. Look "
                 "at Justt for an integration that no stack has."
             )
         self.remove_intent(intent)

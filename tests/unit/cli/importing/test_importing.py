@@ -346,7 +346,7 @@ def test_the_account_of_an_answer_wins(
         ({"resource_name": "taken"}, "resource_name: there is already a resource 'taken'"),
         ({"external_identifier": "x" * 256}, "external_identifier: must have at most 255 characters, has 256"),
         ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of item]"),
-        ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of texts"),
+        ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of strings"),
         ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),
         ({"credentials": "ApiKeyOnl"}, "credentials: must be one of ApiKeyOnly, "),
         ({"credentials": "Unlisted"}, "secret_type: is required with credentials Unlisted"),

@@ -175,7 +175,7 @@ def test_ctrl_c_changes_nothing(
     ("arguments", "code", "words"),
     [
         ([], 3, f"there is no decision on {LOST}. Nothing was changed. Add --claim NAME=ID, --deactivate"),
-        (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows those of the account."),
+        (["--claim", "lost=no-such-id"], 3, "First check the id: `pulumi-justt list` shows the ids of the account."),
         (["--claim", "lost={adyen}"], 3, "its source is adyen. Nothing was changed."),
         (["--claim", "lost={inactive}"], 3, "it is INACTIVE, which is final. Nothing was changed. Choose forget."),
         (["--claim", "lost={mine}"], 3, "a given stack has it already. Nothing was changed."),
