@@ -372,7 +372,8 @@ class IntegrationLifecycle:
         if claimant not in (None, urn):
             self.tell(
                 f"warning: {operation}: this machine's journal says that it was created for {claimant!r}. If that is "
-                "not a former name of this resource, the state is a copy, and the other stack's integration stops too."
+                "not a former name of this resource, this state is a copy of another stack's state, and the other "
+                "stack's integration stops too."
             )
         self._note_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 

@@ -239,8 +239,8 @@ class Intents:
         more = f" and {rest} more" if rest > 0 else ""
         self._tell(
             f"warning: an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
-            "saved the result in the state. It may be live at Justt. If the state has it, run `pulumi refresh`; "
-            "otherwise run `pulumi-justt recover`."
+            "saved the result in the state. An integration may be live at Justt. If the state has it, run `pulumi "
+            "refresh`; otherwise run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:
@@ -486,7 +486,7 @@ class Intents:
             warning: The state has an integration of the resource. It is the one that the earlier run created, unless
                 the engine could not save the state then.
         """
-        where = self._journal.path_of(intent)
+        file = self._journal.path_of(intent)
         which = f"for {former!r}" if former else "for this resource"
         operation = f"{describe_create(inputs)}: an earlier run created integration {integration_id} {which}"
         try:
@@ -510,7 +510,7 @@ class Intents:
             )
             return
         raise StateConflict(
-            f"{operation}, and the journal has no proof that Pulumi saved it in the state (journal: {where}). At Justt "
+            f"{operation}, and the journal has no proof that Pulumi saved it in the state (journal: {file}). At Justt "
             f"it is {status}. Nothing was sent. Run `pulumi stack --show-ids`. If this stack has the integration, run "
             "`pulumi refresh`, and then this command again (or repeat it with --refresh). If another stack has it (a "
             "renamed one, or one of the same name in another backend), run `pulumi refresh` in that stack: "

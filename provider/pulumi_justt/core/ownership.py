@@ -388,9 +388,9 @@ class Ownership(Unpicklable):
         """
         raise StateConflict(
             f"{operation}: integration {integration_id} already belongs to {holder!r} in this program. Only one "
-            "resource can manage an integration. Remove the resource with adopt_id from the program; or, if that "
-            "one should keep it, run `pulumi state delete` with the URN of the other one, and then remove the other "
-            "one from the program. Neither deactivates anything."
+            "resource can manage an integration. Remove the resource with adopt_id from the program. Or, to "
+            "let that resource keep it, run `pulumi state delete` with the other resource's URN, and then remove the "
+            "other resource from the program. Neither way deactivates anything."
         )
 
     def _other_holders(self, urn: str, integration_id: str) -> list[str]:

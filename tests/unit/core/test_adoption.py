@@ -440,9 +440,9 @@ def test_second_adopter_is_refused_while_the_first_keeps_the_id(tmp_path: Path) 
         core.create(ADOPTING)
     assert str(conflict.value) == (
         f"{TRIED}: integration id-1 already belongs to 'first' in this program. Only one resource can manage an "
-        "integration. Remove the resource with adopt_id from the program; or, if that one should keep it, run "
-        "`pulumi state delete` with the URN of the other one, and then remove the other one from the program. Neither "
-        "deactivates anything."
+        "integration. Remove the resource with adopt_id from the program. Or, to let that resource keep it, run "
+        "`pulumi state delete` with the other resource's URN, and then remove the other resource from the program. "
+        "Neither way deactivates anything."
     )
 
 
@@ -709,9 +709,16 @@ def test_failed_undo_warns_and_raises_nothing() -> None:
 
     scripted.core.create(CHECKED)
 
+<<<<<<< HEAD
     (message,) = scripted.told
     assert message.startswith(
         f"warning: the engine cancelled the create of {NAMED}, so no state has it, and it could not be deactivated "
         f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
+=======
+    (told,) = scripted.told
+    assert told.startswith(
+        f"warning: the engine cancelled the create of {NAMED}, so no state has it, and the provider could not "
+        f"deactivate it: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
+>>>>>>> 20d1f34 (errors: say which resource keeps an adopted integration, and name cli placeholders in docs/errors.md)
     )
     assert message.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")
