@@ -296,6 +296,7 @@ _NAMES = {
     "wait": "number",
     "self._property.python_name": "name",
     "self.what": "fault",
+    "'.'.join(rest)": "path",
     "account.called": "the account",
     "owner.stack.called": "the stack",
     "diagnosis.view.stack.called": "the stack",

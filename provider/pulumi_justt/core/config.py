@@ -176,9 +176,9 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
     # own keys in this namespace.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
         for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
-            shown = shown_key(name)
             raise InvalidSettings(
-                f"{NAMESPACE}:{shown} is not a setting{nearest(name, VARIABLES)}; settings are {', '.join(VARIABLES)}"
+                f"{NAMESPACE}:{shown_key(name)} is not a setting{nearest(name, VARIABLES)}; "
+                f"settings are {', '.join(VARIABLES)}"
             )
     known = {*_KEYLESS, *filter(None, VARIABLES.values())}
     for name in sorted(environ):

@@ -709,16 +709,9 @@ def test_failed_undo_warns_and_raises_nothing() -> None:
 
     scripted.core.create(CHECKED)
 
-<<<<<<< HEAD
     (message,) = scripted.told
     assert message.startswith(
-        f"warning: the engine cancelled the create of {NAMED}, so no state has it, and it could not be deactivated "
-        f"again: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
-=======
-    (told,) = scripted.told
-    assert told.startswith(
         f"warning: the engine cancelled the create of {NAMED}, so no state has it, and the provider could not "
         f"deactivate it: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "
->>>>>>> 20d1f34 (errors: say which resource keeps an adopted integration, and name cli placeholders in docs/errors.md)
     )
     assert message.endswith(" Run `pulumi-justt recover` before the next `pulumi up`.")
