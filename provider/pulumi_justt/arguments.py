@@ -101,7 +101,11 @@ def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:
         value = Output.from_input("").apply(lambda _: value)
     if isinstance(value, Output):
         # Verify before from_input, which fails with a traceback for a value that cannot be sent.
-        return value.apply(lambda known: Output.from_input(sendable(resource, name, known, depth=depth)))
+        def verify(known: object) -> Any:  # noqa: ANN401 - as above
+            verified = sendable(resource, name, known, depth=depth)
+            return Output.from_input(verified) if isinstance(verified, (dict, list)) else verified
+
+        return value.apply(verify)
     problem = _problem_of_keys(value) if isinstance(value, Mapping) else _problem(value)
     if value is None and depth > 0:
         problem = IS_NULL

@@ -190,19 +190,20 @@ class _Provider(ResourceProvider):
     @error_boundary
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the resource."""
-        return CreateResult(*self._core.create(_decode(props)))
+        id_, outs = self._core.create(_decode(props))
+        return CreateResult(id_, self._stored(outs))
 
     @error_boundary
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read the resource's status."""
         outs = self._core.read(id_, self._recorded(props, id_))
         # The inputs stay unchanged, because the API does not return them.
-        return ReadResult(None, {}) if outs is None else ReadResult(id_, outs)
+        return ReadResult(None, {}) if outs is None else ReadResult(id_, self._stored(outs))
 
     @error_boundary
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Record the new inputs in the state."""
-        return UpdateResult(self._core.update(id_, self._recorded(olds, id_), _decode(news)))
+        return UpdateResult(self._stored(self._core.update(id_, self._recorded(olds, id_), _decode(news))))
 
     @error_boundary
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -219,7 +220,10 @@ class _Provider(ResourceProvider):
 
         recorded = _decode(props)
         require_known(recorded, self._core.known_properties, id_)
-        return recorded
+        return {**recorded, **dict.fromkeys(self._core.id_properties, id_)} if id_ else recorded
+
+    def _stored(self, outs: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in outs.items() if name not in self._core.id_properties}
 
 
 class IntegrationProvider(_Provider):

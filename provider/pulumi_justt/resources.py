@@ -25,6 +25,7 @@ from pulumi_justt.credentials import Credentials, CredentialType, Unlisted, from
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.resource_options import refuse_reading, with_checked_paths, with_checked_ready_paths
+from pulumi_justt.stack_trace import short_stack_trace
 from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class _Attribute(Generic[_T]):
         """Return the output of *resource*, or this descriptor when it is accessed on the class."""
         if resource is None:
             return self
-        output: Output[Any] = resource.__dict__[self._property.name]
+        output = _output(resource, self._property.name)
         return output.apply(self._read) if self._property.kind in (bool, int) else output
 
     def __set__(self, resource: Resource, value: Never) -> NoReturn:
@@ -93,6 +94,12 @@ class _Attribute(Generic[_T]):
         return None if known is None else self._property.kind(known)
 
 
+def _output(resource: Resource, name: str) -> Output[Any]:
+    """Return the output of a property. It is None if neither the program nor the provider gives it a value."""
+    output: Output[Any] | None = resource.__dict__.get(name)
+    return resource.urn.apply(lambda _: None) if output is None else output
+
+
 class _JusttResource(Resource):
     """Base of the resources: registers them and finds their outputs."""
 
@@ -103,16 +110,17 @@ class _JusttResource(Resource):
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
         _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
-        # Include the properties that the program leaves out: the SDK makes outputs only for properties that are passed.
-        names = [each.name for each in self._properties]
-        # Not dynamic.Resource.__init__, which does the same but pickles the provider again for each resource.
-        CustomResource.__init__(
-            self,
-            f"pulumi-python:{self._resource_type_name}",
-            resource_name,
-            {**dict.fromkeys(names), **properties, "__provider": Output.secret(self._blob)},
-            opts,
-        )
+        # The SDK makes outputs only of the properties that are passed, so include those that the provider fills in.
+        filled_in = [each.name for each in self._properties if each.is_filled_in]
+        with short_stack_trace():
+            # Not dynamic.Resource.__init__, which pickles the provider again for each resource, and encrypts it.
+            CustomResource.__init__(
+                self,
+                f"pulumi-python:{self._resource_type_name}",
+                resource_name,
+                {**dict.fromkeys(filled_in), **properties, "__provider": self._blob},
+                opts,
+            )
 
 
 class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
@@ -177,19 +185,18 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         given_credentials = _credentials(resource, credentials, secret_type, payload)
         self._credential_properties = given_credentials.keys()
 
-        self._register(
-            resource_name,
-            {
-                **{
-                    each.name: _property(resource, each, arguments[each.argument])
-                    for each in schema.INTEGRATION
-                    if each.origin == "program" and each.argument != "credentials"
-                },
-                "secretType": sendable(resource, "credentials.secret_type", secret_type),
-                **given_credentials,
+        properties = {
+            **{
+                each.name: _property(resource, each, arguments[each.argument])
+                for each in schema.INTEGRATION
+                if each.origin == "program" and each.argument != "credentials"
             },
-            with_checked_paths(opts, secret_type, payload),
-        )
+            "secretType": sendable(resource, "credentials.secret_type", secret_type),
+            **given_credentials,
+        }
+        # Each property that is passed costs an output, even if it is None.
+        set_properties = {name: value for name, value in properties.items() if value is not None}
+        self._register(resource_name, set_properties, with_checked_paths(opts, secret_type, payload))
 
     @classmethod
     @one_sentence
@@ -221,7 +228,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         looked_up = cls.__new__(cls)
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
-            {"referenceAccountId": _verified_account(resource, reference_account_id)},
+            {"source": None, "referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
                 ResourceOptions(id=given(resource, "id", id, remediation=_ID_REMEDIATION, problem=id_problem)),
@@ -258,7 +265,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     def credentials(self) -> Output[Credentials | None]:
         """The argument's value, as one secret; `.apply(lambda c: c.api_key)` reads a field of it."""
         # In the preview of a create, a property that the program did not set is unknown.
-        parts = {name: self.__dict__[name] for name in ("secretType", *sorted(self._credential_properties))}
+        parts = {name: _output(self, name) for name in ("secretType", *sorted(self._credential_properties))}
         return Output.all(**parts).apply(
             lambda each: (
                 each["secretType"]
@@ -275,8 +282,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     @property
     def deactivation(self) -> Output[Deactivation | None]:
         """The argument's value."""
-        recorded: Output[Any] = self.__dict__["deactivation"]
-        return recorded.apply(lambda policy: policy and _deactivation(policy))
+        return _output(self, "deactivation").apply(lambda policy: policy and _deactivation(policy))
 
     adopt_id = _Attribute[str | None]()
     """The argument's value."""

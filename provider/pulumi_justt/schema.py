@@ -42,7 +42,8 @@ class Property:
             place.
         is_required: Whether Justt needs it in every create request.
         default: The value that has the same meaning as an absent property.
-        origin: Where the value comes from: the program, the configuration, or Justt's responses.
+        origin: Where the value comes from: the program, the configuration, Justt's responses, or the resource's id.
+            The state has the id once, so it does not store a property with that origin; states of 0.1.0 do.
         parts: The properties inside it, if this package defines them.
     """
 
@@ -52,8 +53,18 @@ class Property:
     sent_in: Literal["body", "header", "credentials"] | None = None
     is_required: bool = False
     default: Any = None
-    origin: Literal["program", "configuration", "justt"] = "program"
+    origin: Literal["program", "configuration", "justt", "id"] = "program"
     parts: tuple[Property, ...] = ()
+
+    @property
+    def is_input(self) -> bool:
+        """Whether `check` returns the property as an input."""
+        return self.origin in ("program", "configuration")
+
+    @property
+    def is_filled_in(self) -> bool:
+        """Whether the provider can give a value to the property if the program does not, such as a default account."""
+        return self.origin in ("configuration", "justt") or self.sent_in == "header"
 
     @property
     def python_name(self) -> str:
@@ -85,7 +96,7 @@ INTEGRATION = (
     Property("allowUnlisted", "allow_unlisted", bool, default=False),
     Property("deletionProtection", "deletion_protection", bool, default=False),
     Property("environment", "environment", str, origin="configuration"),
-    Property("integrationId", "integration_id", str, origin="justt"),
+    Property("integrationId", "integration_id", str, origin="id"),
     Property("status", "status", str, origin="justt"),
     Property("goLiveDate", "go_live_date", str, origin="justt"),
 )
@@ -111,7 +122,7 @@ def arguments(properties: Iterable[Property]) -> dict[str, str]:
     """Return the program's name of each input and of each part of an input, keyed by its path in the state."""
     found: dict[str, str] = {}
     for each in properties:
-        if each.origin != "justt":
+        if each.is_input:
             found[each.name] = each.argument
             found |= {f"{each.name}.{part.name}": f"{each.argument}.{part.argument}" for part in each.parts}
     return found

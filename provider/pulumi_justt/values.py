@@ -67,6 +67,7 @@ _PUBLIC_KEY = re.compile(
 )
 _SECRET_KEY = re.compile(r"[sr]k_(live|test|org)_|whsec_|shp[a-z]{2}_|gh[a-z]_\w{16}|(AKIA|ASIA)[A-Z0-9]{12}")
 """The prefixes of secret keys of payment service providers and of other services that merchants use."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 _INVISIBLE = re.compile(
@@ -87,17 +88,17 @@ _NO_PRIVATE_KEY = (
 
 def is_visible_ascii(text: str) -> bool:
     """Return whether *text* has only visible ASCII characters, as a request requires of an API key, account or URL."""
-    return all("!" <= character <= "~" for character in text)
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_utf8(text: str) -> bool:
     """Return whether *text* can be encoded as UTF-8. Python represents undecodable bytes as lone surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or _SURROGATE.search(text) is None
 
 
 def is_first_look(properties: Mapping[str, object]) -> bool:
     """Return whether *properties* come from the program only, as in the first read of `PaymentIntegration.get`."""
-    return "integrationId" not in properties
+    return "status" not in properties
 
 
 def is_like_a_secret(text: str) -> bool:

@@ -24,6 +24,12 @@ def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Pa
 
     shown = stack.up().text
     assert "replace" not in shown, shown
+    # Earlier versions stored the provider as a secret.
+    encrypted = [each for each in resources if not isinstance(each["inputs"]["__provider"], str)]
+    assert bool(encrypted) == (folder.name < "0.2.0.dev1")
+    updated = [each for each in encrypted if not each.get("external")]
+    assert shown.count("(update)") == len(updated)
+    assert all(isinstance(each["inputs"]["__provider"], str) for each in stack.recorded() if not each.get("external"))
     stack.preview("--expect-no-changes")
     looked_up = [each for each in resources if each.get("external")]
     assert [each.method for each in simulator.requests] == ["GET"] * len(looked_up) * 2

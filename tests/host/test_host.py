@@ -46,7 +46,7 @@ def test_the_whole_lifecycle_works(host: Host, simulator: SimulatorServer) -> No
     assert failures == []
     assert inputs == {**INPUTS, "merchantAccountCodes": ["a", "b"], "environment": "simulator"}
     made, outputs = host.create(inputs)
-    assert outputs == {**inputs, "integrationId": made, "status": "PENDING"}
+    assert outputs == {**inputs, "status": "PENDING"}
     assert host.check(inputs, inputs) == (inputs, [])
     assert host.diff(made, outputs, inputs) == []
     simulator.records.set_status(made, "SUCCESSFUL")
@@ -105,7 +105,7 @@ def test_unknown_values_are_accepted_anywhere(idle_host: Host, path: list[str | 
     assert (inputs, failures) == (expected_inputs, [])
     in_place = ("deactivation", "allowUnlisted", "deletionProtection")
     expected = [] if path[0] in in_place else [".".join(p for p in path if isinstance(p, str))]
-    assert idle_host.diff("id", {**known, "integrationId": "id", "status": "PENDING"}, inputs) == expected
+    assert idle_host.diff("id", {**known, "status": "PENDING"}, inputs) == expected
 
 
 def test_failures_name_no_value(host: Host) -> None:

@@ -30,7 +30,7 @@ from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.readiness import ReadinessLifecycle
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
-from support.mocked_program import SECRET, SIGNATURE, TOKEN, Program, SecretValue, full, minimal, run_program
+from support.mocked_program import TOKEN, Program, SecretValue, full, minimal, run_program
 from support.state_blobs import BLOB, READINESS_BLOB
 
 assert pulumi_justt.__file__ is not None
@@ -281,6 +281,7 @@ def test_importing_the_package_loads_no_provider_code() -> None:
         "pulumi_justt.references",
         "pulumi_justt.resources",
         "pulumi_justt.schema",
+        "pulumi_justt.stack_trace",
         "pulumi_justt.unpicklable",
         "pulumi_justt.values",
         "pulumi_justt.version",
@@ -459,13 +460,13 @@ def test_the_state_of_a_wait() -> None:
 
 
 def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
-    """The type is part of each resource's URN, and the blob is a secret property."""
+    """The type is part of each resource's URN, and the blob is a plain property: it is a class path and no secret."""
     request = run_program(minimal).registered[0]
 
     assert request.type == TOKEN == "pulumi-python:dynamic/justt:PaymentIntegration"
-    assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": BLOB}
+    assert MessageToDict(request.object)["__provider"] == BLOB
 
     request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
 
     assert request.type == "pulumi-python:dynamic/justt:IntegrationReady"
-    assert MessageToDict(request.object)["__provider"] == {SIGNATURE: SECRET, "value": READINESS_BLOB}
+    assert MessageToDict(request.object)["__provider"] == READINESS_BLOB

@@ -71,6 +71,7 @@ class Core:
         return self.answer
 
     known_properties: Collection[str] = frozenset({*NEWS, *"abcdefgh"})
+    id_properties: Collection[str] = frozenset({"i"})
 
     check = diff = create = read = update = delete = _called
 
@@ -279,7 +280,7 @@ def test_whole_numbers_become_ints() -> None:
     over(core).delete("id-1", {"a": 5.0, "b": {"c": [7.0, {"d": -3.0}]}, "e": 1.5, "f": True, "g": "5.0", "h": None})
 
     assert repr(core.calls[0][1]) == repr(
-        {"a": 5, "b": {"c": [7, {"d": -3}]}, "e": 1.5, "f": True, "g": "5.0", "h": None}
+        {"a": 5, "b": {"c": [7, {"d": -3}]}, "e": 1.5, "f": True, "g": "5.0", "h": None, "i": "id-1"}
     )
 
 
@@ -288,7 +289,7 @@ def test_infinity_stays_a_float() -> None:
     core = Core()
     over(core).delete("id-1", {"a": float("inf")})
 
-    assert core.calls == [("id-1", {"a": float("inf")})]
+    assert core.calls == [("id-1", {"a": float("inf"), "i": "id-1"})]
 
 
 def test_unknown_values_are_translated_both_ways() -> None:
@@ -349,16 +350,16 @@ def test_diff_leaves_the_changes_to_the_engine() -> None:
 
 
 def test_diff_passes_old_and_new_inputs() -> None:
-    """The recorded properties are the first argument of the core's diff."""
+    """The recorded properties are the first argument of the core's diff, with the id that the state has only once."""
     core = Core([])
     over(core).diff("id-1", {"a": 1.0}, {"a": 2.0})
 
-    assert core.calls == [({"a": 1}, {"a": 2})]
+    assert core.calls == [({"a": 1, "i": "id-1"}, {"a": 2})]
 
 
 def test_create_returns_the_id_and_the_outputs() -> None:
-    """The provider passes on the id and the outputs unchanged from the core."""
-    result = over(Core(("id-1", {"a": 1}))).create(NEWS)
+    """The provider passes on the id and the outputs from the core, without an output that repeats the id."""
+    result = over(Core(("id-1", {"a": 1, "i": "id-1"}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
 
@@ -430,11 +431,11 @@ def test_read_drops_a_resource_that_is_gone() -> None:
 
 
 def test_update_returns_the_outputs() -> None:
-    """The outputs are passed on unchanged from the core."""
-    core = Core({"a": 1})
+    """The provider passes on the outputs from the core, without an output that repeats the id."""
+    core = Core({"a": 1, "i": "id-1"})
 
     assert over(core).update("id-1", {"a": 1.0}, {"a": 2.0}).outs == {"a": 1}
-    assert core.calls == [("id-1", {"a": 1}, {"a": 2})]
+    assert core.calls == [("id-1", {"a": 1, "i": "id-1"}, {"a": 2})]
 
 
 # Configuration
@@ -484,7 +485,7 @@ def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"integrationId": "id-1"}, True)]
+    ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"status": "PENDING"}, True)]
 )
 def test_a_get_in_an_update_does_not_mention_the_state(recorded: dict[str, str], is_of_state: bool) -> None:
     """`PaymentIntegration.get` has no recorded outputs in an update, and has some in a refresh."""
@@ -575,7 +576,7 @@ def test_the_whole_lifecycle_works_with_the_simulator(
     kept = simulator.records.integration(created.id)
     assert kept is not None
     assert kept.payload_digest == payload_digest({"apiKey": CANARY})
-    assert outs == {**inputs, "integrationId": created.id, "status": "PENDING"}
+    assert outs == {**inputs, "status": "PENDING"}
 
     simulator.records.set_status(created.id, "SUCCESSFUL")
     outs = remembered(provider.read(created.id, outs))

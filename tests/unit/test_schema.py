@@ -30,7 +30,7 @@ SOURCE = Path(pulumi_justt.__file__).parent
 )
 def test_the_models_have_the_fields_of_the_schema(properties: Sequence[Property], model: type[BaseModel]) -> None:
     """Each input is a field of the wire model, and an absent value means the same in both."""
-    inputs = {each.name: each for each in properties if each.origin != "justt"}
+    inputs = {each.name: each for each in properties if each.is_input}
     fields = {field.alias: field for field in model.model_fields.values()}
 
     assert fields.keys() == inputs.keys()

@@ -92,6 +92,8 @@ class IntegrationLifecycle:
     creator: CreateCoordinator = field(init=False)
     known_properties: ClassVar = frozenset({*ARGUMENTS, *(each.name for each in schema.INTEGRATION)})
     """The paths of all properties that the state of an integration may have."""
+    id_properties: ClassVar = frozenset(each.name for each in schema.INTEGRATION if each.origin == "id")
+    """The outputs that equal the resource's id, so the state does not store them."""
 
     def __post_init__(self) -> None:
         """Set up the parts of this class."""

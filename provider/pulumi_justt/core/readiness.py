@@ -94,6 +94,8 @@ class ReadinessLifecycle:
     uniform: Callable[[], float] = random.random
     known_properties: ClassVar = frozenset(each.name for each in schema.READY)
     """The paths of all properties that the state of a wait may have."""
+    id_properties: ClassVar = frozenset(each.name for each in schema.READY if each.origin == "id")
+    """The outputs that equal the resource's id: none, because the id of the integration is an input."""
 
     def __post_init__(self) -> None:
         """Take the parts of the session that this class uses."""

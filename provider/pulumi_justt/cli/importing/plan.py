@@ -74,7 +74,6 @@ class Plan(Unpicklable):
 
     def secrets(self) -> Iterator[str]:
         """Yield the secrets of the document, as JSON."""
-        yield json.dumps(_PROVIDER)
         yield from (json.dumps(value) for each in self.imports for value in each.answer.secrets().values())
 
     def document(self, encrypted: Mapping[str, str] | None = None) -> str:
@@ -89,18 +88,17 @@ class Plan(Unpicklable):
             content = {"plaintext": text} if encrypted is None else {"ciphertext": encrypted[text]}
             return {SIGNATURE: SECRET, **content}
 
-        provider = envelope(_PROVIDER)
         resources = []
         for each in self.imports:
             secrets = {name: envelope(value) for name, value in each.answer.secrets().items()}
             inputs = {
                 **each.inputs,
                 "secretPayload": {**each.inputs.get("secretPayload", {}), **secrets},
-                "__provider": provider,
+                "__provider": _PROVIDER,
             }
             if not inputs["secretPayload"]:
                 del inputs["secretPayload"]
-            record = each.candidate.record.model_dump(by_alias=True, exclude_none=True)
+            record = each.candidate.record.model_dump(by_alias=True, exclude_none=True, exclude={"integration_id"})
             resources.append(
                 {
                     "type": INTEGRATION_TYPE,

@@ -29,11 +29,7 @@ def resource_of(pending: Pending, record: RemoteRecord) -> dict[str, Any]:
     return {
         **pending.resource,
         "id": record.integration_id,
-        "outputs": {
-            **pending.resource.get("inputs", {}),
-            "integrationId": record.integration_id,
-            **outputs_from(record),
-        },
+        "outputs": {**pending.resource.get("inputs", {}), **outputs_from(record)},
         "created": now,
         "modified": now,
     }

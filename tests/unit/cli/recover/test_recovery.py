@@ -97,7 +97,6 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
     assert added["id"] == lost
     assert added["outputs"] == {
         **operation["resource"]["inputs"],
-        "integrationId": lost,
         "status": "PENDING",
         "goLiveDate": "2027-01-01T00:00:00Z",
     }
