@@ -68,6 +68,10 @@ class Recorded:
         (stack.folder / "project" / "key.pem").write_text(SECRETS["key.pem"])
         stack.up()
         exported = json.loads(stack.decrypted())["deployment"]["resources"]
+        for resource in exported:
+            # They name folders of this machine.
+            resource.pop("stackTrace", None)
+            resource.pop("sourcePosition", None)
         text = json.dumps(exported, indent=1)
         text = text.replace(self.adopted, "@ADOPTED@").replace(self.simulator.base_url, "@URL@")
         for resource in exported:
