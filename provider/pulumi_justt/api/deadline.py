@@ -4,7 +4,8 @@ httpx limits only each single operation of a socket, and one exchange has many o
 several dead addresses, or a resolver that hangs could block a thread for minutes. The sockets of this module limit each
 operation to the remaining time of the exchange.
 
-    look-up      in a separate thread, which is abandoned after the time limit, because it cannot be interrupted
+    look-up      in a separate thread, which is abandoned after the time limit, because it cannot be interrupted; an
+                 address needs none
     connect      one timeout for all addresses of a name; each address gets an equal share of the remaining time
     TLS          the remaining time
     write        in pieces small enough for one write of the socket, each with the remaining time
@@ -24,6 +25,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +144,8 @@ def _addresses(host: str, port: int, seconds: float) -> list[str]:
         httpcore.ConnectError: The host has no address.
         httpcore.ConnectTimeout: The look-up does not end before the time limit.
     """
+    with suppress(ValueError):
+        return [str(ip_address(host))]
     found: futures.Future[list[str]] = futures.Future()
 
     def look_up() -> None:

@@ -1810,13 +1810,13 @@ def test_hanging_dns_lookup_ends_at_the_request_timeout(monkeypatch: pytest.Monk
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    with real_client("http://127.0.0.1:9/v1", policy=RetryPolicy(attempts=2), timeoutSeconds="0.2") as client:
+    with real_client("http://localhost:9/v1", policy=RetryPolicy(attempts=2), timeoutSeconds="0.2") as client:
         started = time.monotonic()
         error = failure(client, "POST")
         took = time.monotonic() - started
     found.set()
 
-    assert error.response == "no connection (the look-up of 127.0.0.1 did not end in time), after 2 attempts"
+    assert error.response == "no connection (the look-up of localhost did not end in time), after 2 attempts"
     assert "Nothing was sent" in error.remediation
     assert took < 10.0
 
@@ -1828,7 +1828,7 @@ def test_dns_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with real_client("http://127.0.0.1:9/v1") as client:
+    with real_client("http://localhost:9/v1") as client:
         error = failure(client, "GET")
 
     assert "Name or service not known" in error.response
