@@ -223,6 +223,7 @@ class _Provider(ResourceProvider):
         return {**recorded, **dict.fromkeys(self._core.id_properties, id_)} if id_ else recorded
 
     def _stored(self, outs: dict[str, Any]) -> dict[str, Any]:
+        """Return the outputs for the state, which has the id only as the resource's id."""
         return {name: value for name, value in outs.items() if name not in self._core.id_properties}
 
 

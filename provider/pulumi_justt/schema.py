@@ -43,7 +43,7 @@ class Property:
         is_required: Whether Justt needs it in every create request.
         default: The value that has the same meaning as an absent property.
         origin: Where the value comes from: the program, the configuration, Justt's responses, or the resource's id.
-            The state has the id once, so it does not store a property with that origin; states of 0.1.0 do.
+            The state does not repeat the id, so a property with that origin is only in states of earlier versions.
         parts: The properties inside it, if this package defines them.
     """
 

@@ -1,8 +1,8 @@
-"""Keeps the stack trace short that the SDK stores in the state with each resource.
+"""Shortens the stack trace that the SDK sends with each resource, and that the engine keeps in the state.
 
-The engine writes the whole state at each step, and the SDK's trace takes a third of a resource: it ends with a dozen
-frames of the SDK, of asyncio and of the language host, which are the same for every resource. The SDK has no setting
-for it, but its trace obeys `sys.tracebacklimit`, which counts from the innermost frame.
+The engine writes the whole state at each step, and a full trace takes a third of a resource: below the program's own
+frames, it has a dozen of the SDK, asyncio and the language host, which are the same for every resource. The SDK has no
+setting for this, but Python's `sys.tracebacklimit` applies, which counts from the innermost frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SDK_FRAMES = 6
 
 _lock = threading.Lock()
 _limits: list[int] = []
-"""The limits of the registrations in progress: a transformation can register a resource while one is registered."""
+"""The limits of the registrations in progress. There are several if a transformation registers a resource."""
 
 _before: list[int | None] = []
 """The limit that was set before the first of them, if any."""
@@ -28,9 +28,9 @@ _before: list[int | None] = []
 
 @contextlib.contextmanager
 def short_stack_trace() -> Iterator[None]:
-    """Leave the frames out of the trace that called the program, within the `with` statement.
+    """Omit the frames below the program's from each stack trace that is taken within the `with` statement.
 
-    The limit applies to all threads. While one is registering a resource, another one's traceback may be short.
+    The limit applies to all threads: while one registers a resource, a traceback that another one prints may be cut.
     """
     limit = _SDK_FRAMES + _program_frames()
     with _lock:
@@ -52,7 +52,7 @@ def short_stack_trace() -> Iterator[None]:
 
 
 def _program_frames() -> int:
-    """Return the number of frames up to that of the program's module; all frames if the program is a function."""
+    """Count the frames from the caller of `short_stack_trace` to the program's module; all if there is no module."""
     frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - `inspect.stack` reads the source of each frame
     count = 1
     while frame is not None and frame.f_code.co_name != "<module>":
