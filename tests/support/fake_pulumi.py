@@ -157,14 +157,14 @@ class FakePulumi:
 def integration(name: str, integration_id: str, **outputs: object) -> dict[str, Any]:
     """Return an integration as recorded in a state."""
     given = {"source": "stripe", "externalIdentifier": name, "environment": "simulator"} | outputs
-    inputs = {key: value for key, value in given.items() if key not in ("integrationId", "status")}
+    inputs = {key: value for key, value in given.items() if key != "status"}
     return {
         "urn": f"{STACK}::{TYPE}::{name}",
         "custom": True,
         "type": TYPE,
         "id": integration_id,
         "inputs": inputs,
-        "outputs": {**given, "integrationId": integration_id, "status": "PENDING"},
+        "outputs": {**given, "status": "PENDING"},
         "provider": f"{PROVIDER}::id-of-the-provider",
         "created": "2026-01-01T00:00:00Z",
     }

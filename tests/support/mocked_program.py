@@ -70,7 +70,7 @@ def decode(value: object) -> object:
 def as_created(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
     """Respond as the engine does after a create."""
     remembered = {name: value for name, value in args.inputs.items() if name != "__provider"}
-    return "id-1", {**remembered, "integrationId": "id-1", "status": "PENDING", "environment": "production"}
+    return "id-1", {**remembered, "status": "PENDING", "environment": "production"}
 
 
 class _Monitor(MockMonitor):

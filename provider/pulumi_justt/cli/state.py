@@ -53,7 +53,7 @@ class Recorded(Unpicklable):
     @property
     def is_adopted(self) -> bool:
         """Whether the resource adopts the integration, so that a delete does not deactivate it."""
-        return is_adopted(self.outputs)
+        return is_adopted(self.outputs, self.integration_id)
 
     @property
     def account(self) -> str | None:

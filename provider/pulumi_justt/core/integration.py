@@ -172,13 +172,13 @@ class IntegrationLifecycle:
             # A replacement gives up the record, so another resource may already have adopted it.
             self._ownership.require_sole_holder(urn, own, describe(olds))
             self.creator.intents.warn_of_unresolved(describe(olds), unresolved)
-        if replaces and (is_adopted(olds) or wanted == own):
+        if replaces and (is_adopted(olds, own) or wanted == own):
             raise StateConflict(
                 f"{describe(olds)} is adopted, and the change of {', '.join(replaces)} would replace it, which would "
                 "deactivate it. Undo the change. If you do want to replace it, first remove adopt_id from the program "
                 "and run `pulumi up`, so that this stack owns the integration; then make the change."
             )
-        self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds))
+        self._ownership.note_diff(urn, own, is_replaced=bool(replaces), is_adopted=is_adopted(olds, own))
         has_unknowns = bool(split_unknowns(news)[1])
         self._replacements.note_diff(urn, own, is_replaced=bool(replaces), has_unknowns=has_unknowns)
         if not replaces:
@@ -311,7 +311,7 @@ class IntegrationLifecycle:
         self._note_kept(urn, integration_id)
         if news.get("adoptId") == integration_id:
             self._journal.hold_adoption(base_url, integration_id, urn)
-        elif is_adopted(olds):
+        elif is_adopted(olds, integration_id):
             # Keep the adoption in the journal until this resource is deleted. Another resource, perhaps of another
             # process or stack, may still own the record. The delete of that resource must only release the record.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
@@ -348,7 +348,7 @@ class IntegrationLifecycle:
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
             self._refuse_protected(describe(olds, integration_id), reason)
-        if is_adopted(olds):
+        if is_adopted(olds, integration_id):
             if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
                 self._refuse_forced(describe(olds, integration_id))
             # The delete of its owner may come next, and the adoption may be only in another machine's journal.
@@ -490,10 +490,10 @@ class IntegrationLifecycle:
         if news is None or not (news.get("adoptId") == integration_id or ownership.keeps(urn, integration_id)):
             return
         changed = ", ".join(replacing(olds, news))
-        if not changed or (is_adopted(olds) and ownership.keeps(urn, integration_id)):
+        if not changed or (is_adopted(olds, integration_id) and ownership.keeps(urn, integration_id)):
             return
         called = describe(olds, integration_id)
-        if is_adopted(olds) and ownership.has(urn, integration_id):
+        if is_adopted(olds, integration_id) and ownership.has(urn, integration_id):
             self.tell(
                 f"warning: {called}: Pulumi has replaced the resource with the same integration, and {changed} "
                 "changed. The state has the new values now, but nothing was sent: at Justt nothing has changed."
@@ -618,7 +618,7 @@ class IntegrationLifecycle:
     def _note_state(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
         """Note that the state has the record, and return the intent of another create of the resource, if any."""
         self._ownership.note_state(urn, integration_id, outputs)
-        if is_adopted(outputs):
+        if is_adopted(outputs, integration_id):
             self._journal.keep_adoption(self.settings.base_url, integration_id, urn)
         return self._drop_intent(urn, integration_id, outputs)
 

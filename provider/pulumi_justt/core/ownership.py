@@ -66,9 +66,9 @@ from pulumi_justt.unpicklable import Unpicklable
 __all__ = ["Ownership", "is_adopted"]
 
 
-def is_adopted(properties: Mapping[str, Any]) -> bool:
+def is_adopted(outputs: Mapping[str, Any], integration_id: str) -> bool:
     """Return whether a recorded integration is adopted. Then this stack must not deactivate it."""
-    return "adoptId" in properties and properties["adoptId"] == properties.get("integrationId")
+    return outputs.get("adoptId") == integration_id
 
 
 class Ownership(Unpicklable):
@@ -123,7 +123,7 @@ class Ownership(Unpicklable):
         """Note that the state holds a record for a resource."""
         with self._lock:
             self._holders[integration_id].add(urn)
-            if is_adopted(outputs):
+            if is_adopted(outputs, integration_id):
                 self._former_adopters[integration_id].add(urn)
 
     def note_diff(self, urn: str, integration_id: str, *, is_replaced: bool, is_adopted: bool = False) -> None:
@@ -301,7 +301,7 @@ class Ownership(Unpicklable):
 
     def release_reason(self, urn: str, integration_id: str, outputs: Mapping[str, Any]) -> str | None:
         """Return why a `delete` must release the record; None if it may deactivate the record."""
-        if is_adopted(outputs):
+        if is_adopted(outputs, integration_id):
             return "it was adopted"
         with self._lock:
             adopters = self._adopters(integration_id)

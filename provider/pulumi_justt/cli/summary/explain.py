@@ -21,6 +21,7 @@ class Event:
 
     Args:
         operation: The engine's name of the operation.
+        integration_id: The id of the integration in the state; empty before a create.
         recorded: The outputs in the state, secrets masked.
         wanted: The inputs from the program, secrets masked.
         changed: The properties that differ, by the API's names; empty if the engine names none.
@@ -31,6 +32,7 @@ class Event:
     """
 
     operation: str
+    integration_id: str
     recorded: Mapping[str, Any]
     wanted: Mapping[str, Any]
     changed: Collection[str]
@@ -94,7 +96,7 @@ def _how_it_stops(event: Event) -> str:
     recorded = event.recorded
     if event.is_retained:
         return "stays as it is at Justt, and this stack forgets it (`retain_on_delete`)"
-    if is_adopted(recorded):
+    if is_adopted(recorded, event.integration_id):
         return "was adopted, so it is released and stays as it is at Justt"
     policy = recorded.get("deactivation", {})
     if not isinstance(policy, Mapping):

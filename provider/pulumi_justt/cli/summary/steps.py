@@ -120,6 +120,7 @@ class _Step:
     def _event(self, now: datetime, *, is_refresh: bool) -> explain.Event:
         return explain.Event(
             operation=self.operation,
+            integration_id=values.text_of(self.old.get("id")),
             recorded=self._properties["old", "outputs"],
             wanted=self._properties["new", "inputs"],
             changed={path.partition(".")[0] for path in self.detail},

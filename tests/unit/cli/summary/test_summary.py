@@ -39,12 +39,12 @@ GIVEN = {
     "secretType": "APIKEY_ONLY",
     "source": "stripe",
 }
-RECORDED = {**GIVEN, "integrationId": "id-1", "status": "SUCCESSFUL"}
+RECORDED = {**GIVEN, "status": "SUCCESSFUL"}
 
 
 def state(inputs: Mapping[str, Any], **more: object) -> dict[str, Any]:
-    """Return a resource as in the JSON, with its inputs as outputs too."""
-    return {"inputs": inputs, "outputs": inputs, **more}
+    """Return a resource as in the JSON, with its inputs as outputs too. Before a create, the real one has no id."""
+    return {"id": "id-1", "inputs": inputs, "outputs": inputs, **more}
 
 
 def step(operation: str, kind: str = INTEGRATION, name: str = "shop", **more: object) -> dict[str, Any]:
