@@ -1,4 +1,4 @@
-"""Resources of the same size as ours, whose provider does nothing."""
+"""The smallest resources that can be written, with one secret each."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import os
 
 import pulumi
 
-from floor_provider import FloorIntegration
+from floor_provider import FloorProvider, FloorResource
 
 for number in range(int(os.environ["BENCH_INTEGRATIONS"])):
-    FloorIntegration(
+    FloorResource(
+        FloorProvider(),
         f"integration-{number}",
         {
-            "externalIdentifier": f"integration-{number}",
-            "integrationName": f"Integration {number}",
-            "source": "stripe",
-            "secretType": "APIKEY_ONLY",
-            "secretPayload": {"apiKey": pulumi.Output.secret(f"{os.environ['BENCH_SECRET']}-{number}")},
-            "merchantAccountCodes": ["acct_1", "acct_2"],
-            "referenceAccountId": "ours",
+            "name": f"Integration {number}",
+            "secret": pulumi.Output.secret(f"{os.environ['BENCH_SECRET']}-{number}"),
         },
     )

@@ -1,4 +1,4 @@
-"""The integrations, managed by a dynamic provider as a tutorial would write it."""
+"""The integrations, managed by a dynamic provider as a tutorial would write it, with the same fields as ours."""
 
 from __future__ import annotations
 
@@ -18,5 +18,6 @@ for number in range(int(os.environ["BENCH_INTEGRATIONS"])):
             "secretType": "APIKEY_ONLY",
             "secretPayload": {"apiKey": pulumi.Output.secret(f"{os.environ['BENCH_SECRET']}-{number}")},
             "merchantAccountCodes": ["acct_1", "acct_2"],
+            "referenceAccountId": os.environ["BENCH_ACCOUNT"],
         },
     )
