@@ -7,6 +7,7 @@ as soon as it's measured, and `--from` creates a report from such a file without
     make bench                                              the cells of the docs, in about two hours
     make bench ARGS='--cells 100/100 500/0 --rounds 3'      these cells
     make bench ARGS='--cells 1/0 --before e018e38'          also measures the package of that commit
+    make bench ARGS='--cells 500/0 --variable PULUMI_SKIP_CHECKPOINTS=true'    sets a variable of Pulumi
     make bench ARGS=--quick                                 a minute, to check that the benchmark works
 """
 
@@ -20,7 +21,7 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -90,8 +91,8 @@ def main(argv: Sequence[str]) -> int:
 
 _PLOT = "![The times as bars](benchmarks.svg)\n"
 _LEGEND = """\
-Times are medians over the rounds, and ratios are medians of the ratios of the rounds. `*` means that the contender
-waited for the quota of 1,000 requests a minute. For `failed`, see "What failed".
+Times and CPU seconds are medians over the rounds, and ratios are medians of the ratios of the rounds. `*` means that
+the contender waited for the quota of 1,000 requests a minute. For `failed`, see "What failed".
 """
 
 
@@ -119,6 +120,14 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of all steps in each cell; default 3")
     parser.add_argument("--contenders", nargs="+", choices=_USUAL, help="default: all that this machine can run")
     parser.add_argument("--before", metavar="COMMIT", help="also measure the package of this commit")
+    parser.add_argument(
+        "--variable",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="set for each Pulumi command",
+    )
     parser.add_argument("--quick", action="store_true", help="two integrations, one round: a test of the benchmark")
     parser.add_argument("--from", dest="sources", type=Path, nargs="+", metavar="FILE", help="report on stored figures")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and docs/benchmarks.svg")
@@ -132,10 +141,17 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     return found
 
 
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(text)
+    return name, value
+
+
 def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
     engine_bin = engine.ensure(ROOT)
     _KEPT.mkdir(parents=True, exist_ok=True)
-    names, make = _contenders(arguments.contenders, arguments.before, engine_bin)
+    names, make = _contenders(arguments.contenders, arguments.before, engine_bin, dict(arguments.variable))
     plan = Plan(arguments.cells, arguments.rounds, names)
     total = estimate(plan)
     _say(f"{len(plan.cells)} cells, {plan.rounds} rounds, {', '.join(names)}: about {total / 60:.0f} minutes")
@@ -166,24 +182,30 @@ def _measured(arguments: argparse.Namespace) -> tuple[str, list[Figure]]:
 
 
 def _contenders(
-    asked: Sequence[Name], before: str | None, engine_bin: Path
+    asked: Sequence[Name], before: str | None, engine_bin: Path, variables: Mapping[str, str]
 ) -> tuple[list[Name], Callable[[Name, Path, str], Contender]]:
     """Return the contenders that can run here, and a function that creates one."""
     made: dict[Name, Callable[[Path, str], Contender]] = {}
     for name in asked:
         try:
-            made[name] = _maker(name, before or "", engine_bin)
+            made[name] = _maker(name, before or "", engine_bin, variables)
         except LeftOut as reason:  # noqa: PERF203 - there are five
             _say(f"{name} is skipped: {reason}")
     return list(made), lambda name, folder, base_url: made[name](folder, base_url)
 
 
-def _maker(name: Name, before: str, engine_bin: Path) -> Callable[[Path, str], Contender]:
+def _maker(name: Name, before: str, engine_bin: Path, variables: Mapping[str, str]) -> Callable[[Path, str], Contender]:
     if name == "restapi":
         terraform, provider = restapi(_KEPT)
         return lambda folder, base_url: RestapiContender(folder, terraform, provider, base_url)
     package = sources(before, _KEPT) if name == "before" else ROOT / "provider"
-    return lambda folder, base_url: PulumiContender(name, folder, engine_bin, base_url, package)
+
+    def make(folder: Path, base_url: str) -> Contender:
+        contender = PulumiContender(name, folder, engine_bin, base_url, package)
+        contender.variables |= variables
+        return contender
+
+    return make
 
 
 def _kept(sources: Sequence[Path]) -> tuple[str, list[Figure]]:

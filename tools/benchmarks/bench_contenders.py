@@ -1,6 +1,6 @@
 """The contenders of `make bench`: the command for each step, and the location of the state.
 
-    floor    floor_provider, a dynamic resource of the same size whose provider does nothing
+    floor    floor_provider, the smallest dynamic resource that can be written; its provider does nothing
     plain    plain_provider, a dynamic provider as tutorials write it
     ours     PaymentIntegration
     before   PaymentIntegration of an earlier commit
@@ -82,6 +82,9 @@ class PulumiContender(Contender):
         engine_bin: The folder of the CLI.
         base_url: The address of the API.
         package: The folder with the sources of `pulumi_justt`.
+
+    Attributes:
+        variables: Additional variables of each command.
     """
 
     provider_mark = "pulumi.dynamic"
@@ -96,6 +99,7 @@ class PulumiContender(Contender):
         package: Path = engine.ROOT / "provider",
     ) -> None:
         self.name = name
+        self.variables: dict[str, str] = {}
         self._package = package
         self._stack = Stack(folder, engine_bin)
         self._pulumi = str(engine_bin / "pulumi")
@@ -125,6 +129,7 @@ class PulumiContender(Contender):
                 "BENCH_INTEGRATIONS": str(integrations),
                 "BENCH_SECRET": secret,
                 "PYTHONPATH": str(self._package),
+                **self.variables,
             }
         )
 
