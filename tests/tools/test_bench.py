@@ -38,6 +38,24 @@ if {child!r}:
 else:
     time.sleep(5)
 """
+BUSY_CLI = """
+import subprocess, sys
+subprocess.run([sys.executable, "shell.py"], check=True)
+subprocess.run([sys.executable, "program.py", "pulumi-language-python-exec"], check=True)
+"""
+BUSY_SHELL = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "provider.py"])
+time.sleep(2)
+"""
+BUSY = """
+import time
+while time.process_time() < {seconds}:
+    pass
+time.sleep({pause})
+while time.process_time() < {seconds} + {later}:
+    pass
+"""
 
 
 class Fake(Contender):
@@ -75,6 +93,9 @@ def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # 
         "state_bytes": 1000,
         "provider_kib": None,
         "cli_kib": None,
+        "cpu_seconds": None,
+        "host_cpu_seconds": None,
+        "program_cpu_seconds": None,
         "failure": "",
         **others,
     }
@@ -95,7 +116,7 @@ def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
     """No step fails on the real engine, and each contender sends its requests.
 
-    The state of `floor` has the keys of `ours`.
+    The state of `floor` has one secret and one plain property, and that of `plain` has the fields of `ours`.
     """
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
@@ -121,16 +142,24 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
     assert all(each.seconds > 0 and 0 < each.state_bytes < 20_000 for each in figures)
     if Path("/proc").exists():
         assert all(20_000 < (peak or 0) < 1_000_000 for each in figures for peak in (each.provider_kib, each.cli_kib))
+        for each in figures:
+            assert each.host_cpu_seconds
+            assert each.engine_cpu_seconds
+            # Pulumi refreshes and destroys without the program.
+            assert bool(each.program_cpu_seconds) == (each.step not in ("refresh", "destroy"))
     assert [len(found) for found in recorded.values()] == [2, 2, 2]
-    assert [shape(found) for found in recorded["floor"]] == [shape(found) for found in recorded["ours"]]
-    assert "apiKey" in recorded["floor"][0]["secretPayload"]
+    floor, plain, ours = (shape(recorded[name][0]) for name in ("floor", "plain", "ours"))
+    assert floor == {"__provider": str, "name": str, "secret": "secret"}
+    assert ours == {**plain, "environment": str}
+    assert ours["secretPayload"] == {"apiKey": "secret"}
 
 
-def shape(value: object) -> object:
-    """Return the keys of an object, or the type of a secret in it."""
-    if not isinstance(value, dict):
-        return type(value)
-    return sorted(value) if "ciphertext" in value else {name: shape(item) for name, item in value.items()}
+def shape(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the types of an object's values, with `"secret"` for those that are encrypted."""
+    return {
+        name: ("secret" if "ciphertext" in item else shape(item)) if isinstance(item, dict) else type(item)
+        for name, item in value.items()
+    }
 
 
 @pytest.mark.slow
@@ -164,10 +193,30 @@ def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
     """The benchmark measures the memory of the command and of its provider, even with other processes between them."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
         (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
-    peaks = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").peaks
-    assert peaks.cli_kib is not None
-    assert peaks.provider_kib is not None
-    assert 40 << 10 < peaks.cli_kib < 80 << 10 < peaks.provider_kib < 120 << 10
+    usage = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").usage
+    assert usage.cli_kib is not None
+    assert usage.provider_kib is not None
+    assert 40 << 10 < usage.cli_kib < 80 << 10 < usage.provider_kib < 120 << 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can a process wait for orphans")
+@pytest.mark.slow
+def test_the_cpu_time_of_each_process_is_found(tmp_path: Path) -> None:
+    """The benchmark splits the CPU time of a command, and includes a provider that outlives its shell and the CLI."""
+    (tmp_path / "cli.py").write_text(BUSY_CLI)
+    (tmp_path / "shell.py").write_text(BUSY_SHELL)
+    (tmp_path / "provider.py").write_text(BUSY.format(seconds=0.2, pause=5, later=0.6))
+    (tmp_path / "program.py").write_text(BUSY.format(seconds=0.4, pause=1, later=0))
+    ended = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py")
+    assert ended.code == 0
+    host, program, total = ended.usage.host_cpu_seconds, ended.usage.program_cpu_seconds, ended.cpu_seconds
+    assert host is not None
+    assert program is not None
+    assert total is not None
+    # The kernel counts in hundredths of a second.
+    assert host >= 0.79
+    assert program >= 0.39
+    assert total > host + program
 
 
 def test_tables_show_medians_and_failures() -> None:
@@ -200,46 +249,68 @@ def test_tables_show_medians_and_failures() -> None:
 
 
 def test_sizes_show_state_and_memory() -> None:
-    """The table of sizes has the state after the create, and the peak processes of all commands."""
+    """The table of sizes has the state after the create, also for each integration, and the peaks of all commands."""
     figures = [
         figure("ours", "create", 1.0, state_bytes=123456, provider_kib=50_000, cli_kib=100_000),
         figure("ours", "refresh", 1.0, state_bytes=300),
         figure("ours", "destroy", 1.0, state_bytes=300, provider_kib=60_000, cli_kib=None),
     ]
-    assert rows(bench_report.tables(figures), "| 100 | ours") == [["100", "ours", "123,456", "61", "102"]]
+    assert rows(bench_report.tables(figures), "| 100 | ours") == [["100", "ours", "123,456", "1,235", "61", "102"]]
+
+
+def test_cpu_seconds_are_split() -> None:
+    """The table of CPU seconds shows each process's part, which is unknown on a system without /proc."""
+    figures = [
+        figure("floor", "create", 9.0, cpu_seconds=4.0, host_cpu_seconds=0.5, program_cpu_seconds=1.0),
+        figure("ours", "create", 9.0, cpu_seconds=6.0, host_cpu_seconds=1.5, program_cpu_seconds=2.0),
+        figure("ours", "create", 9.0, round=1, cpu_seconds=8.0, host_cpu_seconds=1.5, program_cpu_seconds=2.0),
+        figure("plain", "create", 9.0),
+    ]
+    table = bench_report.tables(figures).partition("### CPU seconds")[2]
+    assert rows(table, "| 100 | 100 ms | create") == [
+        [
+            *("100", "100 ms", "create"),
+            *("2.50 / 1.00 / 0.50 (4.00)", "-", "3.50 / 2.00 / 1.50 (7.00)"),
+            *("1.50", "-"),
+        ]
+    ]
 
 
 def test_goals_are_met_by_their_own_cells() -> None:
     """Only the figures of a goal's own cell decide whether it's met. Without figures, it's neither met nor missed."""
-    wide, many = Cell(100, 100, 32), Cell(500, 0)
+    wide, many = Cell(100, 100, 32), Cell(500, 100)
     found = met(
         [
-            figure("floor", "preview", 1.0),
-            figure("ours", "preview", 1.1),
-            figure("floor", "up", 1.0),
-            figure("ours", "up", 1.0, requests=1),
-            figure("floor", "create", 2.0),
-            figure("ours", "create", 3.1),
+            figure("floor", "preview", 1.0, cpu_seconds=1.0),
+            figure("ours", "preview", 1.1, cpu_seconds=1.12),
+            figure("floor", "up", 1.0, cpu_seconds=1.0),
+            figure("ours", "up", 1.2, cpu_seconds=1.13, requests=1),
+            figure("floor", "create", 2.0, cpu_seconds=2.0),
+            figure("ours", "create", 3.1, cpu_seconds=2.4, state_bytes=1021),
             figure("plain", "create", 3.0),
             figure("floor", "refresh", 1.0),
-            figure("ours", "refresh", 1.6, requests=6),
+            figure("ours", "refresh", 1.1, requests=6),
+            figure("floor", "rotate", 100.0, cell=many),
+            figure("ours", "rotate", 111.0, cell=many),
             figure("floor", "create", 2.0, cell=wide),
             figure("ours", "create", 2.7, cell=wide),
             figure("ours", "create", 9.0, cell=many, provider_kib=120_000),
         ]
     )
-    assert found["preview, nothing to do, of 100: at most 1.10 of the floor, without a request"] == (
-        "1.10, 0 requests",
-        True,
-    )
-    assert found["up, nothing to do, of 100: at most 1.10 of the floor, without a request"] == (
-        "1.00, 1 requests",
-        False,
-    )
+    assert found["preview, nothing to do of 100, 100 ms: at most 1.10 of floor"] == ("1.10 of floor", True)
+    assert found["preview, nothing to do of 100, 100 ms: no request"] == ("0 requests", True)
+    assert found["preview, nothing to do of 100, 100 ms, CPU: at most 1.12 of floor"] == ("1.12 of floor", True)
+    assert found["up, nothing to do of 100, 100 ms: at most 1.10 of floor"] == ("1.20 of floor", False)
+    assert found["up, nothing to do of 100, 100 ms: no request"] == ("1 requests", False)
+    assert found["up, nothing to do of 100, 100 ms, CPU: at most 1.12 of floor"] == ("1.13 of floor", False)
     assert found["create of 100, 100 ms: at most floor + 1.2 s"] == ("floor +1.10 s", True)
     assert found["create of 100, 100 ms: ahead of plain"] == ("1.03 of plain", False)
-    assert found["refresh of 100, 100 ms: at most floor + 0.5 s"] == ("floor +0.60 s", False)
-    assert found["refresh of 100, 100 ms in at most 5 requests"] == ("6 requests", False)
+    assert found["create of 100, 100 ms, CPU: at most 1.20 of floor"] == ("1.20 of floor", True)
+    assert found["create of 100, 100 ms, state bytes: at most 1.02 of plain"] == ("1.021 of plain", False)
+    assert found["refresh of 100, 100 ms: at most 1.10 of floor"] == ("1.10 of floor", True)
+    assert found["refresh of 100, 100 ms: at most 5 requests"] == ("6 requests", False)
+    assert found["refresh of 100, 100 ms, CPU: at most 1.15 of floor"] == ("-", None)
+    assert found["rotate all of 500, 100 ms: at most 1.10 of floor"] == ("1.11 of floor", False)
     assert found["create of 100, 100 ms, `--parallel 32`: at most floor + 0.8 s"] == ("floor +0.70 s", True)
     assert found["provider process of 500 under 120 MB"] == ("123 MB", False)
     assert found["destroy of 100, 100 ms: ahead of plain"] == ("-", None)
@@ -328,6 +399,16 @@ def test_an_invalid_cell_is_rejected(text: str) -> None:
     with pytest.raises((TypeError, ValueError)):
         Cell.parse(text)
     assert [str(Cell.parse(each)) for each in ("1/0", "100/100/32")] == ["1/0", "100/100/32"]
+
+
+def test_a_variable_is_a_name_and_a_value() -> None:
+    """`--variable` can be repeated, and a value can contain an equals sign."""
+    words = ["--variable", "PULUMI_SKIP_CHECKPOINTS=true", "--variable", "A=b=c"]
+    assert bench._arguments(words).variable == [("PULUMI_SKIP_CHECKPOINTS", "true"), ("A", "b=c")]
+    assert bench._arguments([]).variable == []
+    for text in ("A", "=b"):
+        with pytest.raises(SystemExit):
+            bench._arguments(["--variable", text])
 
 
 def test_a_contender_without_terraform_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bench_contenders import NAMES, STEPS, Name, Step
 from bench_measure import Cell, Figure
@@ -28,11 +29,13 @@ _STEP_NAMES: dict[Step, str] = {
     "destroy": "destroy",
 }
 _QUIET: tuple[Step, ...] = ("preview", "up")
+"""The steps that send no request."""
 _GOAL_CELL = Cell(100, 100)
 _GOAL_WIDE = Cell(100, 100, 32)
-_DISTANCES: dict[Step, float] = {"create": 1.2, "refresh": 0.5, "rotate": 1.2, "destroy": 1.2}
+_DISTANCES: dict[Step, float] = {"create": 1.2, "rotate": 1.2, "destroy": 1.2}
 _DISTANCES_WIDE: dict[Step, float] = {"create": 0.8, "destroy": 0.8}
 """The maximum number of seconds by which this package may exceed the floor."""
+_GOAL_REQUESTS = 5
 _GOAL_MEGABYTES = 120
 
 
@@ -44,6 +47,37 @@ _COLORS: dict[Name, str] = {
     "restapi": "#a371f7",
 }
 """Colors that are readable on white and on black."""
+
+
+_Value = Literal["seconds", "cpu_seconds", "state_bytes"]
+_VALUES: dict[_Value, str] = {"seconds": "", "cpu_seconds": ", CPU", "state_bytes": ", state bytes"}
+"""The values of a figure that are compared, and their names."""
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    """The goal that a value of this package is at most *limit* times the same value of another contender."""
+
+    step: Step
+    limit: float
+    other: Name = "floor"
+    value: _Value = "seconds"
+    cell: Cell = _GOAL_CELL
+
+
+_RATIOS = (
+    _Ratio("preview", 1.10),
+    _Ratio("up", 1.10),
+    _Ratio("refresh", 1.10),
+    _Ratio("rotate", 1.10, cell=Cell(500, 100)),
+    _Ratio("create", 1.20, value="cpu_seconds"),
+    _Ratio("preview", 1.12, value="cpu_seconds"),
+    _Ratio("up", 1.12, value="cpu_seconds"),
+    _Ratio("refresh", 1.15, value="cpu_seconds"),
+    _Ratio("rotate", 1.12, value="cpu_seconds"),
+    _Ratio("destroy", 1.15, value="cpu_seconds"),
+    _Ratio("create", 1.02, "plain", "state_bytes"),
+)
 
 
 @dataclass(frozen=True)
@@ -74,15 +108,15 @@ class _Run:
         found = self.found(cell, step, name)
         return [] if any(figure.failure for figure in found) else found
 
-    def pairs(self, cells: Sequence[Cell], step: Step, other: Name) -> list[tuple[float, float]]:
-        """Return the seconds of this provider and of the *other* contender, for each round of these cells."""
-        return [
-            (ours.seconds, theirs.seconds)
-            for cell in cells
+    def pairs(self, cell: Cell, step: Step, other: Name, value: _Value = "seconds") -> list[tuple[float, float]]:
+        """Return a value of this provider and of the *other* contender, for each round in which both are known."""
+        found = [
+            (getattr(ours, value), getattr(theirs, value))
             for ours in self.whole(cell, step, "ours")
             for theirs in self.whole(cell, step, other)
             if ours.round == theirs.round
         ]
+        return [(ours, theirs) for ours, theirs in found if ours is not None and theirs is not None]
 
     def failures(self) -> Iterator[Figure]:
         """Yield one figure for each cell and step in which a contender failed."""
@@ -91,7 +125,7 @@ class _Run:
 
 
 def tables(figures: Sequence[Figure]) -> str:
-    """Return the tables of times, requests, sizes and failures."""
+    """Return the tables of times and requests, of CPU seconds, of sizes, and of failures."""
     run = _Run(figures)
     others = [name for name in run.names if name != "ours"] if "ours" in run.names else []
     head = [
@@ -108,7 +142,7 @@ def tables(figures: Sequence[Figure]) -> str:
                 _through(cell),
                 _STEP_NAMES[step],
                 *(_seconds(run.found(cell, step, name)) for name in run.names),
-                *(_ratio(run.pairs([cell], step, name)) for name in others),
+                *(_ratio(run.pairs(cell, step, name)) for name in others),
                 *(_requests(run.found(cell, step, name)) for name in run.names if name != "floor"),
             ]
             for cell in run.cells
@@ -116,6 +150,7 @@ def tables(figures: Sequence[Figure]) -> str:
             for step in STEPS
         ]
         parts.append(f"### {_counted(integrations)}\n\n{_table(head, rows)}")
+    parts.append(f"### CPU seconds\n\n{_cpu_table(run, others)}")
     parts.append(f"### State and memory\n\n{_sizes(run)}")
     failures = [
         f"- {figure.contender}, {_STEP_NAMES[figure.step]} of {figure.cell.integrations}, {_through(figure.cell)}: "
@@ -130,14 +165,12 @@ def tables(figures: Sequence[Figure]) -> str:
 def goals(figures: Sequence[Figure]) -> list[Goal]:
     """Compare the run with the goals."""
     run = _Run(figures)
-    found = [_quiet_goal(run, integrations, step) for integrations in (100, 500) for step in _QUIET]
+    found = [_ratio_goal(run, each) for each in _RATIOS]
+    found += [_requests_goal(run, step, 0) for step in _QUIET]
+    found.append(_requests_goal(run, "refresh", _GOAL_REQUESTS))
     for step, limit in _DISTANCES.items():
         found.append(_distance_goal(run, _GOAL_CELL, step, limit))
         found.append(_ahead_goal(run, step))
-    asked = [figure.requests for figure in run.whole(_GOAL_CELL, "refresh", "ours")]
-    found.append(
-        _goal(f"refresh {_of(_GOAL_CELL)} in at most 5 requests", asked, max, "{} requests", lambda value: value <= 5)
-    )
     found += [_distance_goal(run, _GOAL_WIDE, step, limit) for step, limit in _DISTANCES_WIDE.items()]
     peaks = [
         figure.provider_kib * 1024 / 1e6
@@ -243,39 +276,45 @@ class _Drawing:
         )
 
 
-def _quiet_goal(run: _Run, integrations: int, step: Step) -> Goal:
-    cells = [cell for cell in run.cells if cell.integrations == integrations and not cell.parallel]
-    # No requests are sent, so the latency of the API makes no difference, and all cells count.
-    ratios = [ours / floor for ours, floor in run.pairs(cells, step, "floor")]
-    sent = sum(figure.requests for cell in cells for figure in run.whole(cell, step, "ours"))
+def _ratio_goal(run: _Run, goal: _Ratio) -> Goal:
+    pairs = run.pairs(goal.cell, goal.step, goal.other, goal.value)
     return _goal(
-        f"{_STEP_NAMES[step]}, of {integrations}: at most 1.10 of the floor, without a request",
-        ratios,
+        f"{_STEP_NAMES[goal.step]} {_of(goal.cell)}{_VALUES[goal.value]}: at most {goal.limit:.2f} of {goal.other}",
+        [ours / theirs for ours, theirs in pairs],
         statistics.median,
-        f"{{:.2f}}, {sent} requests",
-        lambda value: value <= 1.10 and not sent,
+        f"{{:.{3 if goal.value == 'state_bytes' else 2}f}} of {goal.other}",
+        lambda ratio: ratio <= goal.limit,
+    )
+
+
+def _ahead_goal(run: _Run, step: Step) -> Goal:
+    return _goal(
+        f"{_STEP_NAMES[step]} {_of(_GOAL_CELL)}: ahead of plain",
+        [ours / plain for ours, plain in run.pairs(_GOAL_CELL, step, "plain")],
+        statistics.median,
+        "{:.2f} of plain",
+        lambda ratio: ratio < 1,
+    )
+
+
+def _requests_goal(run: _Run, step: Step, limit: int) -> Goal:
+    return _goal(
+        f"{_STEP_NAMES[step]} {_of(_GOAL_CELL)}: " + (f"at most {limit} requests" if limit else "no request"),
+        [figure.requests for figure in run.whole(_GOAL_CELL, step, "ours")],
+        max,
+        "{} requests",
+        lambda value: value <= limit,
     )
 
 
 def _distance_goal(run: _Run, cell: Cell, step: Step, limit: float) -> Goal:
-    distances = [ours - floor for ours, floor in run.pairs([cell], step, "floor")]
+    distances = [ours - floor for ours, floor in run.pairs(cell, step, "floor")]
     return _goal(
         f"{_STEP_NAMES[step]} {_of(cell)}: at most floor + {limit} s",
         distances,
         statistics.median,
         "floor {:+.2f} s",
         lambda value: value <= limit,
-    )
-
-
-def _ahead_goal(run: _Run, step: Step) -> Goal:
-    ratios = [ours / plain for ours, plain in run.pairs([_GOAL_CELL], step, "plain")]
-    return _goal(
-        f"{_STEP_NAMES[step]} {_of(_GOAL_CELL)}: ahead of plain",
-        ratios,
-        statistics.median,
-        "{:.2f} of plain",
-        lambda value: value < 1,
     )
 
 
@@ -332,6 +371,40 @@ def _span(values: Sequence[int]) -> str:
     return f"{values[0]:,}" if values[0] == values[-1] else f"{values[0]:,} to {values[-1]:,}"
 
 
+def _cpu_table(run: _Run, others: Sequence[Name]) -> str:
+    """Return the table of CPU seconds: the parts of the engine, the program and the provider process, and the sum."""
+    head = [
+        "integrations",
+        "API",
+        "command",
+        *(f"{name}: engine / program / provider (all)" for name in run.names),
+        *(f"ours/{name}" for name in others),
+    ]
+    rows = [
+        [
+            str(cell.integrations),
+            _through(cell),
+            _STEP_NAMES[step],
+            *(_cpu(run.whole(cell, step, name)) for name in run.names),
+            *(_ratio(run.pairs(cell, step, name, "cpu_seconds")) for name in others),
+        ]
+        for cell in run.cells
+        for step in STEPS
+    ]
+    return _table(head, rows)
+
+
+def _cpu(found: Sequence[Figure]) -> str:
+    parts = [
+        [known for figure in found if (known := getattr(figure, name)) is not None]
+        for name in ("engine_cpu_seconds", "program_cpu_seconds", "host_cpu_seconds", "cpu_seconds")
+    ]
+    if not all(parts):
+        return "-"
+    engine, program, host, total = map(statistics.median, parts)
+    return f"{engine:.2f} / {program:.2f} / {host:.2f} ({total:.2f})"
+
+
 def _sizes(run: _Run) -> str:
     rows = []
     for integrations in sorted({cell.integrations for cell in run.cells}):
@@ -344,11 +417,13 @@ def _sizes(run: _Run) -> str:
                     str(integrations),
                     name,
                     f"{statistics.median_high(created):,}" if created else "-",
+                    f"{statistics.median_high(created) / integrations:,.0f}" if created else "-",
                     _megabytes([figure.provider_kib for figure in found]),
                     _megabytes([figure.cli_kib for figure in found]),
                 ]
             )
-    return _table(["integrations", "", "state, bytes", "provider process, MB at most", "CLI, MB at most"], rows)
+    head = ["state, bytes", "state, bytes for each integration", "provider process, MB at most", "CLI, MB at most"]
+    return _table(["integrations", "", *head], rows)
 
 
 def _megabytes(kib: Sequence[int | None]) -> str:
