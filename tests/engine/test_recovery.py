@@ -94,6 +94,27 @@ def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simu
     stack.assert_no_leak(*(backup.read_bytes() for backup in backups(stack)))
 
 
+@pytest.mark.slow
+def test_a_killed_run_without_checkpoints_is_claimed(stack: Stack, simulator: SimulatorServer) -> None:
+    """With PULUMI_SKIP_CHECKPOINTS, the state has none of a killed run's creates. The journal names all of them."""
+    stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
+    stack.environ |= {"ADYEN_KEY": stack.secrets[-1], "PULUMI_SKIP_CHECKPOINTS": "true"}
+    stack.program(SHOPS)
+    kill_after_commit(stack, simulator, 2)
+    stack.run("cancel", "--yes", "--stack", "dev")
+    first, second = (record.id for record in simulator.records.integrations())
+    assert stack.resources() == {}
+
+    assert first in stack.up(fails=True).text
+    assert len(simulator.records.integrations()) == 2
+    claims = ("--claim", f"first={first}", "--claim", f"second={second}")
+    done = stack.justt("recover", "--stack", "dev", "--yes", *claims)
+    assert done.code == 0, done.text
+    stack.up()
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"first": first, "second": second}
+    assert len(simulator.records.integrations()) == 2
+
+
 ONE = """
 justt.PaymentIntegration(
     "shop",
