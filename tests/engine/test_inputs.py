@@ -171,7 +171,7 @@ def test_a_number_that_would_be_rounded_is_rejected(
 ) -> None:
     """The engine's numbers are floats: a number over 2^53 would be changed, at any depth."""
     program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
-    refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which would be rounded")
+    refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which the engine would round")
 
 
 @pytest.mark.slow
