@@ -9,7 +9,7 @@ SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 # Where the scripts of tools/ find one another, what they share with the tests, and the package.
 SCRIPTS := provider:tests:tools/engine:tools/benchmarks:tools/docs
 
-.PHONY: up preview refresh destroy stop env test test-unit test-all test-environments faults errors docs lint fleet bench audit dist lock clean help
+.PHONY: up preview refresh destroy stop env test test-unit test-slow test-all test-environments faults errors docs lint fleet bench audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1: /p' Makefile
@@ -27,8 +27,10 @@ test-unit: $(VENV)/.dev ## run the quick tests that need no engine
 	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 4 --dist worksteal -m "not engine and not slow" \
 	    tests/unit tests/host
 
-test-all: $(VENV)/.dev ## run all tests, on the real engine, and report branch coverage
-	@$(RUN) tools/engine/test.py
+test-slow: $(VENV)/.dev ## run the tests that `make test` leaves out, and report branch coverage
+	@$(RUN) tools/engine/test.py --slow
+
+test-all: test test-slow ## run all tests, on the real engine, and report branch coverage
 
 test-environments: $(VENV)/.dev ## run a part of the tests in a dozen environments (ARGS="umask proxy" for some of them)
 	@$(RUN) tools/release/environments.py $(ARGS)

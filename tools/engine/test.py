@@ -1,10 +1,10 @@
 """Run the test suite on the real engine.
 
-    python tools/engine/test.py                    all tests
     python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
+    python tools/engine/test.py --slow             the slow tests, and branch coverage
 
-Only a run of all tests reports branch coverage. It measures the quick tests that need no engine, and every process that
-they start. The run fails if the coverage is below the limit.
+Coverage is that of the quick tests that need no engine, and of every process that they start. The run fails if it is
+below the limit.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def main() -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
     pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
-    if len(sys.argv) > 1:
+    if sys.argv[1:] != ["--slow"]:
         return run(*pytest, *sys.argv[1:])
     run("coverage", "erase")
-    # Measuring the processes of the engine tests too would cost minutes, and cover almost no additional line.
-    code = run("coverage", "run", "-m", *pytest, "-m", "not engine")
+    # Measuring the other tests too would cost minutes, and cover almost no additional line.
+    code = run("coverage", "run", "-m", *pytest, "-m", "not engine and not slow")
     run("coverage", "combine", "--quiet")
-    return run(*pytest, "-m", "engine") or code or run("coverage", "report")
+    return run(*pytest, "-m", "slow") or code or run("coverage", "report")
 
 
 if __name__ == "__main__":
