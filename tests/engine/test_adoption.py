@@ -12,7 +12,7 @@ from support.harness import Stack
 
 @pytest.fixture
 def theirs(simulator: SimulatorServer) -> list[str]:
-    """Return the ids of two integrations that exist already."""
+    """Create two integrations outside Pulumi, and return their ids."""
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     return [simulator.records.add_integration(new, None) for _ in range(2)]
 
@@ -21,7 +21,10 @@ def theirs(simulator: SimulatorServer) -> list[str]:
 def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """Forced replacements, renames and refused changes don't deactivate the integration. Each error says what to do."""
+    """If a resource that adopts an integration is renamed or replaced by force, the integration is released.
+
+    A change that would replace the integration is refused, with an error that says what to do.
+    """
     mine, other = theirs
     stack.program(integration(mine))
     stack.up()
@@ -58,7 +61,7 @@ def test_no_replacement_or_rename_deactivates_an_adopted_integration(
 
 
 def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
-    """Only one resource in a run adopts an id. The other one gets an error."""
+    """If two resources of a program adopt the same id, one of them succeeds and the other one gets an error."""
     mine, _ = theirs
     stack.program(integration(mine, name="first") + integration(mine, name="second"))
     text = stack.up("--continue-on-error", fails=True).text
@@ -73,7 +76,10 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
 def test_only_one_resource_adopts_an_id_across_runs(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """A resource can't adopt the id of another resource in the state, until that other resource leaves the program."""
+    """While a resource that has an id is in the program, a second resource can't adopt the id.
+
+    The second resource can adopt it in an update that removes the first resource.
+    """
     mine, _ = theirs
     stack.program(integration(mine, name="first"))
     stack.up()
@@ -99,7 +105,11 @@ def test_only_one_resource_adopts_an_id_across_runs(
 def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """Destroy releases an adopted integration. Removing `adopt_id` sends no request and makes the stack its owner."""
+    """Destroy releases an adopted integration.
+
+    If the program removes `adopt_id`, the stack becomes the owner without a request that changes Justt, and a later
+    replacement deactivates the integration.
+    """
     mine, _ = theirs
     stack.program(integration(mine))
     stack.up()
@@ -125,7 +135,10 @@ def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
 def test_a_replacement_forced_by_removing_adopt_id_is_refused(
     stack: Stack, simulator: SimulatorServer, theirs: list[str], path: str, more: str
 ) -> None:
-    """With `replace_on_changes`, a second integration would be created in addition to the adopted one."""
+    """With `replace_on_changes`, the removal of `adopt_id` would create a second integration, so the update is refused.
+
+    If the user first removes both, and then adds the option again, the integration stays.
+    """
     mine, _ = theirs
     option = f', opts=pulumi.ResourceOptions(replace_on_changes=["{path}"]{more})'
     stack.program(integration(mine, more=option))

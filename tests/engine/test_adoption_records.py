@@ -1,4 +1,4 @@
-"""Adoption records on the real engine: when they begin and end, and that no stale record goes unnoticed."""
+"""Adoption records on the real engine: when they begin and end, and that no outdated record goes unnoticed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def option(text: str) -> str:
 
 
 def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
-    """A program that adopts its own integration is refused. A later rotation of the owner deactivates as usual."""
+    """A resource that adopts the integration of another resource of its program is refused.
+
+    Later, a rotation of the owner still deactivates the old integration, so the journal has kept no adoption record.
+    """
     mine = owner(stack)
     second = adopter(None).replace("source=", "adopt_id=owner.integration_id, source=")
     stack.program(f"owner = {integration(None, name='owner')}{second}")
@@ -42,7 +45,10 @@ def test_an_adoption_that_is_refused_leaves_no_record(stack: Stack, simulator: S
 
 
 def test_a_failed_and_reverted_hand_over_leaves_no_record(stack: Stack, simulator: SimulatorServer) -> None:
-    """After a failed hand-over, the owner returns to the program, and destroy deactivates its integration."""
+    """The adopter's read fails during a hand-over, and the user reverts the program.
+
+    Destroy then deactivates the owner's integration, so the journal has kept no adoption record.
+    """
     mine = owner(stack)
     stack.program(adopter(mine))
     simulator.add_fault(Fault.parse("GET /integrations/{id} status=403 times=1"))
@@ -54,7 +60,11 @@ def test_a_failed_and_reverted_hand_over_leaves_no_record(stack: Stack, simulato
 
 
 def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulator: SimulatorServer) -> None:
-    """The provider doesn't see renames, so the update that removes `adopt_id` says which file to remove."""
+    """An alias renames an adopter, so its adoption record has the former name.
+
+    The update that removes `adopt_id` names the record's file. After the user has removed the file, destroy deactivates
+    the integration.
+    """
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -75,7 +85,10 @@ def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulat
 
 
 def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
-    """If an update replaces the adopter, the delete of the old adopter does not end the adoption."""
+    """An update replaces an adopter, so the engine deletes the old adopter.
+
+    This delete does not end the adoption: a destroy of the owner still releases the integration.
+    """
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     target = ("--target", urn(stack, "adopter"))
@@ -86,7 +99,10 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
 
 
 def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
-    """The delete runs in the former provider's process, which has not seen the new inputs with `adopt_id`."""
+    """A resource gets a new provider and adopts its own id in one update, with `--replace`.
+
+    The former provider's process, which has not seen `adopt_id`, serves the delete and releases the integration.
+    """
     mine = owner(stack)
     stack.program(OTHER + integration(mine, name="owner", more=option("provider=other")))
     assert RELEASED in stack.up("--replace", urn(stack, "owner")).text
@@ -94,7 +110,10 @@ def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator:
 
 
 def test_an_adopter_may_precede_the_owner_s_replacement(stack: Stack, simulator: SimulatorServer) -> None:
-    """A replaced owner releases its integration, even if the adopter comes first in the program."""
+    """One update adds an adopter and rotates the owner, which depends on the adopter.
+
+    The delete of the old owner releases the integration.
+    """
     mine = owner(stack)
     first = adopter(mine).replace("justt.Pay", "first = justt.Pay", 1)
     stack.program(first + integration(None, name="owner", label="Rotated", more=option("depends_on=[first]")))
@@ -106,7 +125,10 @@ def test_an_adopter_may_precede_the_owner_s_replacement(stack: Stack, simulator:
 def test_a_partly_failed_hand_over_is_completed(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, is_taken_over: bool
 ) -> None:
-    """With two providers, the next `up` finds both the owner and the adopter in the state."""
+    """With two providers, a hand-over fails after the adoption, so the state has the owner and the adopter.
+
+    The next `up` releases the integration, even with another machine's journal or after the removal of `adopt_id`.
+    """
     mine = owner(stack)
 
     def program(adopt_id: str | None) -> str:
@@ -125,9 +147,9 @@ def test_a_partly_failed_hand_over_is_completed(
 
 
 def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
-    """With two providers, a dependency of the adopter fails, so the adopter is not created.
+    """With two providers, a dependency of the adopter fails, so the engine doesn't create the adopter.
 
-    Its check is enough for the owner's delete to release the integration.
+    The adopter's `check` is enough for the owner's delete to release the integration.
     """
     mine = owner(stack)
     simulator.add_fault(Fault.parse("POST /integrations status=400 times=1"))
@@ -138,7 +160,10 @@ def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, si
 
 
 def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """This machine's record for a resource doesn't keep that same resource from deactivating its own integration."""
+    """A resource adopts an integration on this machine, and an update on another machine removes `adopt_id`.
+
+    The outdated adoption record on this machine doesn't prevent that destroy deactivates the integration here.
+    """
     mine = owner(stack)
     stack.program(adopter(mine))
     stack.up()
@@ -149,9 +174,10 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
 
 
 def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
-    """The new stack's update fails until a refresh of the renamed stack confirms the id.
+    """A stack is renamed, and a new stack with the old name runs the same program.
 
-    Then the update creates another one.
+    The new stack's `up` fails until a refresh of the renamed stack has confirmed the id. Then `up` creates another
+    integration.
     """
     mine = owner(stack)
     stack.run("stack", "rename", "prod", "--stack", "dev")
@@ -167,7 +193,10 @@ def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, s
 
 
 def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServer) -> None:
-    """A later rotation doesn't search for the lost create, so it doesn't claim an integration that others created."""
+    """The program adopts the integration of a lost create, and later removes `adopt_id`.
+
+    A rotation then doesn't search for the lost create, so it claims no integration that another user has created.
+    """
     stack.config({"justt:timeoutSeconds": "2"})
     simulator.add_fault(Fault.parse("POST /integrations drop-after-commit times=1"))
     stack.program(integration(None))
@@ -188,7 +217,10 @@ def test_adopt_id_resolves_a_lost_create(stack: Stack, simulator: SimulatorServe
 def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """Once `adopt_id` is removed, the adopter is the owner. The former owner's delete only releases the integration."""
+    """Once the program has removed `adopt_id`, the adopter owns the integration.
+
+    The delete of the former owner only releases it, and a destroy of the whole stack deactivates it.
+    """
     mine = owner(stack)
     elsewhere = "leaves" in how
     provider, more = (OTHER, option("provider=other")) if elsewhere else ("", "")
@@ -211,9 +243,9 @@ def test_the_former_owner_does_not_deactivate_what_another_resource_owns(
 def test_an_adopter_beside_the_owner_in_another_process(
     stack: Stack, simulator: SimulatorServer, is_first: bool
 ) -> None:
-    """The adopter is refused while the owner, in another process, is in the program.
+    """While the owner is in the program, an adopter with another provider is refused, whichever comes first.
 
-    Either may come first in the program.
+    If an update of the adopter alone has adopted the id anyway, an update without the adopter releases it.
     """
     mine = owner(stack)
     both = [integration(None, name="owner"), adopter(mine, more=option("provider=other"))]
@@ -233,7 +265,10 @@ def test_an_adopter_beside_the_owner_in_another_process(
 
 
 def test_the_old_integration_of_a_failed_rotation_may_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """A refresh after a failed update reads the old integration, but the rotated resource no longer owns it."""
+    """After a failed rotation, the state still has the old integration, and a new resource adopts it.
+
+    `up --refresh` reads the old integration and then releases it, because the rotated resource no longer owns it.
+    """
     mine = owner(stack)
     rotated = integration(None, name="owner", label="Rotated").replace("justt.Pay", "new = justt.Pay", 1)
     stack.program(rotated + integration(None, name="third", identifier="third", more=option("depends_on=[new]")))

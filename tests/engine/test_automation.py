@@ -48,7 +48,10 @@ SCRIPT = """
 
 @pytest.mark.slow
 def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer) -> None:
-    """Both kinds of program work as with the CLI: the same requests, and outputs that stay secret."""
+    """The Automation API runs an inline and a local program.
+
+    Both send the same requests as with the CLI, and secret outputs stay secret.
+    """
     stack.program("""
         justt.PaymentIntegration("local", external_identifier="local", integration_name="Local", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
@@ -77,7 +80,11 @@ def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer
 
 @pytest.mark.slow
 def test_paths_of_an_inline_program_are_recorded_unchanged(stack: Stack, simulator: SimulatorServer) -> None:
-    """A path is recorded unchanged, relative to the script's working directory, with or without a `work_dir`."""
+    """An inline program gives a relative and an absolute path of a file.
+
+    The state has the first path relative to the script's working directory and the second one unchanged, and `up` finds
+    the file by both.
+    """
     (stack.project / "key").write_text("key-1\n")
     script = """
         import os, sys

@@ -43,7 +43,11 @@ def checks(stack: Stack, *, code: int, **variables: str) -> dict[str, list[dict[
 
 
 def test_doctor_and_list_show_each_problem_of_a_real_stack(stack: Stack, simulator: SimulatorServer) -> None:
-    """After its first update, a stack has no findings. Then each problem is shown, without secrets."""
+    """After the first update of a stack, `doctor` has no findings.
+
+    Then `doctor` shows each problem that the test causes, and `list` shows the status of each integration. Neither
+    prints a secret.
+    """
     stack.provide({"usKey": canary("us-key")})
     stack.program(SHOPS)
     stack.up()

@@ -41,7 +41,10 @@ def made(stack: Stack, simulator: SimulatorServer) -> Stack:
 
 @pytest.mark.slow
 def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simulator: SimulatorServer) -> None:
-    """Each kind of replacement fails with the error of its create. A valid replacement still rotates."""
+    """With `delete_before_replace`, an update whose create can't be sent fails with the create's error.
+
+    It sends nothing, for each kind of replacement. A valid replacement still deactivates first and then creates.
+    """
     del made.environ["V"]
     made.program(shop(2))
     assert KEPT in made.up(fails=True).text
@@ -68,7 +71,10 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
 
 @pytest.mark.slow
 def test_dependents_of_a_failed_replacement_are_not_deactivated(made: Stack, simulator: SimulatorServer) -> None:
-    """The engine deletes the dependents of a replaced resource first, after a diff with unknown values and no check."""
+    """The engine deletes the dependents of a replaced resource before it calls their `check`.
+
+    If the create of the replacement can't be sent, the provider deactivates none of them.
+    """
     child = shop(1, "shop.integration_id", "", "child")
     made.program(shop() + child)
     made.up()
@@ -86,7 +92,10 @@ def test_dependents_of_a_failed_replacement_are_not_deactivated(made: Stack, sim
 
 @pytest.mark.slow
 def test_a_delete_without_a_replacement_needs_no_reference(made: Stack, simulator: SimulatorServer) -> None:
-    """A removal, the delete of an earlier replacement and a destroy don't need the referenced value."""
+    """The variable of a credential is not set any more.
+
+    A removal, the delete that ends an earlier replacement, and a destroy still deactivate their integrations.
+    """
     made.program(shop() + shop(name="other"))
     made.up()
     simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))

@@ -112,9 +112,10 @@ OTHER_DELETES = [
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
-    """However the resource is deleted, `delete` comes without a `check`.
+    """With `deletion_protection=True`, no destroy and no removal from the program deletes the integration.
 
-    No request is sent, and the state doesn't change.
+    The engine calls `delete` without a `check` before it, so the provider refuses and sends nothing. After an `up` with
+    False, destroy deactivates the integration.
     """
     stack = logged.stack
     stack.program(shop())
@@ -138,7 +139,10 @@ def test_deletes_are_refused_until_the_program_says_false(
 
 @pytest.mark.slow
 def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """Each kind of replacement calls check before delete. The old integration is deactivated, and one is live."""
+    """With `deletion_protection=True`, the engine may still replace the integration in every way.
+
+    It calls `check` before `delete`, so the provider deactivates the old integration.
+    """
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -186,7 +190,11 @@ def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) ->
 
 @pytest.mark.slow
 def test_a_failed_deactivation_is_retried(logged: Logged, simulator: SimulatorServer) -> None:
-    """The next `up` retries the delete, since it belongs to a replacement. A `destroy` or a removal refuses both."""
+    """A replacement of a protected integration fails at the deactivation of the old one.
+
+    A `destroy`, or a removal from the program, is then refused for both integrations. An `up` with the same program
+    retries the deactivation.
+    """
     stack = logged.stack
     stack.program(shop())
     logged.run(*UP)
@@ -207,7 +215,11 @@ def test_a_failed_deactivation_is_retried(logged: Logged, simulator: SimulatorSe
 
 @pytest.mark.slow
 def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logged, simulator: SimulatorServer) -> None:
-    """Dependents are deleted before their check, as in a removal. Turning off protection in an earlier update helps."""
+    """A protected integration depends on an integration with `delete_before_replace`.
+
+    A replacement of the latter deletes the dependent before its `check`, so the provider refuses. If an earlier update
+    has turned off the protection, the replacement works.
+    """
     stack = logged.stack
     stack.program(shop(more=FIRST, protected="False") + DEPENDENT.format(protected="True"))
     logged.run(*UP)
@@ -227,7 +239,11 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
 
 @pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
-    """The former provider's process serves only the delete. The other process tells it that check saw the resource."""
+    """An update replaces a protected integration and changes its provider resource.
+
+    The former provider's process serves only the delete, and allows it, because the new provider's process has served a
+    `check`.
+    """
     stack = logged.stack
     provider = 'other = justt.Provider("other", api_key=secret("stripeKey"))\n'
     stack.program(provider + shop(more=option("provider=other")))

@@ -55,7 +55,10 @@ class TestLife:
     """The life of one integration."""
 
     def test_a_second_up_after_a_create_changes_nothing(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The first up sends one POST and stores the id. The second up sends and changes nothing."""
+        """The first `up` sends one POST and stores the id.
+
+        A second `up` sends nothing, even if the program lists the codes in another order.
+        """
         stack.program(stripe('merchant_account_codes=["b", "a"],'))
         stack.up()
         assert methods(simulator) == ["GET", "POST"]
@@ -75,7 +78,10 @@ class TestLife:
     def test_rotated_secret_is_named_in_the_preview_and_replaces(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """A preview names the secret field without its value. Up creates the new integration, then stops the old."""
+        """If a secret changes, a preview names its field without the value.
+
+        `up` creates the new integration, and then deactivates the old one.
+        """
         stack.program(stripe())
         stack.up()
         old = stack.outputs()["id"]
@@ -99,7 +105,10 @@ class TestLife:
 
     @pytest.mark.slow
     def test_policy_changes_in_place_without_a_request(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A changed deactivation is an update without a request, and a later destroy uses it."""
+        """If only the deactivation changes, `up` updates the state without a request.
+
+        A later destroy uses the new deactivation.
+        """
         stack.program(stripe())
         stack.up()
         stack.program(stripe('deactivation=justt.Deactivation(type="dueDate", after_days=7),'))
@@ -121,7 +130,10 @@ class TestLife:
 
     @pytest.mark.slow
     def test_replacement_and_policy_in_one_update_warns(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """A replacement uses the recorded deactivation, and warns if the program changes both."""
+        """If one update replaces an integration and changes its deactivation, the preview warns.
+
+        The update deactivates the old integration as recorded before.
+        """
         stack.program(stripe())
         stack.up()
         stack.program(stripe("deactivation=justt.Deactivation(after_days=7),", name="New name"))
@@ -130,7 +142,10 @@ class TestLife:
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
     def test_refresh_shows_a_status_and_drops_inactive(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Refresh shows a changed status, and drops an INACTIVE integration, which the next up creates again."""
+        """Refresh shows a changed status.
+
+        It removes an INACTIVE integration from the state, and the next `up` creates a new one.
+        """
         stack.program(stripe())
         stack.up()
         first = stack.outputs()["id"]
@@ -158,7 +173,7 @@ class TestLife:
         assert stack.resources() == {}
 
     def test_past_deactivation_date_becomes_now(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """If the recorded date has passed, the integration stops now, with a warning."""
+        """If the recorded deactivation date has passed, destroy deactivates the integration at once, and warns."""
         stack.program(stripe('deactivation=justt.Deactivation(date="2020-01-31T00:00:00Z"),'))
         stack.up()
         assert "its deactivation date 2020-01-31T00:00:00Z has passed, so it stops now" in stack.destroy().text
@@ -166,7 +181,10 @@ class TestLife:
 
     @pytest.mark.slow
     def test_a_clock_that_is_ahead_is_reported(self, stack: Stack) -> None:
-        """The date is in the future for Justt. One warning for both integrations says so, and when they stop."""
+        """The machine's clock is an hour ahead of Justt's, so both integrations stop only in an hour.
+
+        One warning of destroy, for both integrations, says so.
+        """
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
         with SimulatorServer(clock=lambda: time.time() - 3600) as behind:
             stack.config({"justt:baseUrl": behind.base_url})
@@ -186,9 +204,9 @@ class TestMissing:
     """A 404 for a known id, which does not prove that the integration is gone."""
 
     def test_refresh_and_destroy_keep_the_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Refresh and destroy fail, keep the state and show the alternatives.
+        """If Justt answers 404, refresh and destroy fail, keep the state and say what to do.
 
-        With JUSTT_ON_MISSING=gone, both commands treat the integration as gone.
+        With JUSTT_ON_MISSING=gone, refresh removes the integration from the state.
         """
         stack.program(stripe())
         stack.up()
@@ -201,7 +219,7 @@ class TestMissing:
         assert stack.resources() == {}
 
     def test_destroy_with_on_missing_gone_empties_the_stack(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy with JUSTT_ON_MISSING=gone leaves an empty stack."""
+        """If Justt answers 404, destroy with JUSTT_ON_MISSING=gone leaves an empty stack."""
         stack.program(stripe())
         stack.up()
         simulator.records.wipe_integrations()
@@ -228,9 +246,9 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_preview_accepts_unknown_values_anywhere(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any argument may come from a resource that does not exist yet.
+        """Each argument of a resource comes from a resource that does not exist yet.
 
-        It's unknown in the preview, and known in the up.
+        The preview accepts the unknown values, and `up` sends the known ones.
         """
         program = stripe() + textwrap.dedent(
             """
@@ -275,7 +293,10 @@ class TestPreview:
 
     @pytest.mark.slow
     def test_option_paths_are_checked(self, stack: Stack) -> None:
-        """A changed secret at an ignore_changes path isn't sent. A path that the engine would ignore is an error."""
+        """If a secret's path is in `ignore_changes`, a preview of a new secret shows no change.
+
+        A path that the engine would ignore fails the preview.
+        """
         stack.program(stripe())
         stack.up()
         stack.provide({"stripeKey": canary("ignored")})
@@ -421,7 +442,7 @@ class TestRefused:
     def test_invalid_settings_are_reported_by_preview(
         self, tmp_path: Path, engine_bin: Path, name: str, plain: dict[str, str]
     ) -> None:
-        """An invalid or contradictory setting is reported by name, in a preview."""
+        """If a setting is invalid, or contradicts another one, a preview fails and names the setting."""
         stack = Stack(tmp_path, engine_bin)
         stack.config(plain, {"justt:apiKey": canary("api-key"), "stripeKey": canary("stripe")})
         stack.program(stripe())
@@ -444,9 +465,10 @@ class TestAccounts:
 
     @pytest.mark.slow
     def test_only_an_explicit_account_change_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The default account is recorded, and changing or removing the setting is refused.
+        """The state records the default account.
 
-        A changed `reference_account_id` argument replaces the integration.
+        If the user changes or removes that setting, a preview fails. If the program changes `reference_account_id`,
+        `up` replaces the integration.
         """
         stack.config({"justt:referenceAccountId": "acc_1"})
         stack.program(stripe())
@@ -494,9 +516,9 @@ class TestRotation:
 
     @pytest.mark.slow
     def test_destroy_after_a_key_rotation_needs_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy uses the old key in the state and gets a 401.
+        """After a key rotation, refresh and destroy use the old key in the state and get a 401.
 
-        The error says what to do. With JUSTT_API_KEY_OVERRIDE, refresh and destroy work at once.
+        Their errors say what to do. With JUSTT_API_KEY_OVERRIDE, both commands work.
         """
         stack.program(stripe())
         stack.up()
@@ -513,7 +535,7 @@ class TestRotation:
 
     @pytest.mark.slow
     def test_destroy_works_after_an_up_with_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """After one up with the new key, destroy works without the override."""
+        """After a key rotation and one `up` with the new key, destroy works without the override."""
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
@@ -564,7 +586,10 @@ class TestShapes:
     """Each credential type, as sent and as stored."""
 
     def test_all_credential_types_are_sent_and_stored(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Each type is sent under the API's names. Each secret field is a secret in the state; identifiers are not."""
+        """Each credential type is sent under the API's names.
+
+        In the state, each secret field is a secret, and each identifier is plain text.
+        """
         simulator.options = dataclasses.replace(
             simulator.options, extra_sources=frozenset({"shopify"}), extra_secret_types=frozenset({"OAUTH"})
         )
@@ -609,7 +634,10 @@ class TestShapes:
 
     @pytest.mark.slow
     def test_any_change_in_a_payload_replaces(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Any change of order or type in a payload replaces the integration: only Justt knows whether it matters."""
+        """A change of an order or a type in an `Unlisted` payload replaces the integration.
+
+        Only Justt knows whether it matters.
+        """
         simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
         program = """
             justt.PaymentIntegration("listed", external_identifier="x", integration_name="X", source="stripe",
@@ -635,7 +663,7 @@ class TestLookUp:
     def test_destroy_does_not_deactivate_a_looked_up_integration(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """Each run reads a looked-up integration and shows its status. Destroy does not deactivate it."""
+        """A stack looks up an integration. Each `up` shows its current status, and destroy does not deactivate it."""
         stack.program(stripe())
         stack.up()
         theirs = stack.outputs()["id"]
@@ -699,7 +727,10 @@ class TestInterrupted:
 
     @pytest.mark.parametrize("how", ["twice Ctrl-C", "kill -9"])
     def test_a_create_without_its_engine_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
-        """The provider deactivates an integration whose id the CLI can't store. The next up creates exactly one."""
+        """The CLI exits during a create, so it can't store the id.
+
+        The provider deactivates the new integration, and the next `up` creates exactly one.
+        """
         stack.program(stripe())
         # The CLI has to exit during the request, and kills the provider after five seconds.
         simulator.add_fault(Fault.parse("POST /integrations latency=2.5 times=1"))
@@ -727,7 +758,7 @@ class TestInterrupted:
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
     def test_one_ctrl_c_waits_for_the_create(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """After one Ctrl-C the create ends, its id is stored, and the next up has nothing to create."""
+        """After one Ctrl-C, the CLI waits for the create and stores its id. The next `up` creates nothing."""
         stack.program(stripe())
         simulator.add_fault(Fault.parse("POST /integrations latency=1 times=1"))
         process = stack.start("up", "--yes", "--skip-preview")
@@ -744,7 +775,7 @@ class TestUnreachable:
 
     @pytest.mark.slow
     def test_an_unreachable_api_changes_no_state(self, stack: Stack, tmp_path: Path) -> None:
-        """Without a response, create and destroy fail with one paragraph, and the state doesn't change."""
+        """If Justt is unreachable, a replacement fails with one paragraph, and the state keeps the old integration."""
         stack.program(stripe())
         stack.up()
         known = stack.outputs()["id"]

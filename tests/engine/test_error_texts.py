@@ -32,7 +32,7 @@ def existing(simulator: SimulatorServer, source: str) -> str:
 
 
 def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer) -> None:
-    """The error of each failed create is one paragraph that says what to do."""
+    """When creates fail for different reasons, `up` shows one paragraph for each reason, which says what to do."""
     inactive, of_adyen = existing(simulator, "stripe"), existing(simulator, "adyen")
     simulator.records.set_status(inactive, "INACTIVE")
     refusals = ("status=400", "status=401", "status=403", "status=413", "redirect=307")
@@ -54,7 +54,10 @@ def test_failed_creates_say_what_to_do(stack: Stack, simulator: SimulatorServer)
 
 @pytest.mark.slow
 def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: SimulatorServer) -> None:
-    """After a 2xx in an undocumented shape, the error has the shape, the candidate and the `adopt_id` line to add."""
+    """Justt answers a create with a 2xx in an undocumented shape.
+
+    The error shows the shape, the candidate and the `adopt_id` line to add to the program.
+    """
     stack.config({"justt:timeoutSeconds": "10"})
     simulator.add_fault(Fault.parse("POST /integrations undocumented-shape times=1"))
     stack.program(PROGRAM + 'add("lost", "lost")\n')
@@ -62,7 +65,7 @@ def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: Simula
 
 
 def test_the_page_has_all_texts_of_the_terminal() -> None:
-    """Each sentence that a terminal shows can be found in docs/errors.md."""
+    """The texts of docs/errors.md include each sentence of the recorded terminal output."""
     texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
     lines = [

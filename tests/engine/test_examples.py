@@ -153,7 +153,10 @@ def ids(stack: Stack) -> dict[str, str]:
 
 
 def test_the_index_lists_all_examples() -> None:
-    """The index has one line for each folder, and each program is a project with a short README."""
+    """The index of the examples has one line for each folder.
+
+    Each program is a Pulumi project, and its README is short and has only commands that a test runs.
+    """
     index = (EXAMPLES / "README.md").read_text()
     folders = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
     assert sorted(re.findall(r"^\| \[(\w+)\]\((\w+)\) \|", index, re.MULTILINE)) == [(name, name) for name in folders]
@@ -171,7 +174,7 @@ def test_the_index_lists_all_examples() -> None:
 
 
 def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
-    """Three integrations are created with the configured credentials, and a second up sends nothing."""
+    """The first `up` creates three integrations with the configured credentials. A second `up` sends nothing."""
     example = copied("quickstart")
     steps = example.steps()
     assert [steps[name]["op"] for name in ("stripe-eu", "adyen-eu", "braintree-us")] == ["create"] * 3
@@ -197,7 +200,10 @@ def test_quickstart(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_stripe(copied: Copy, simulator: SimulatorServer) -> None:
-    """The preview refuses an unrestricted key. A restricted key is sent, and a rotation replaces the integration."""
+    """The preview refuses an unrestricted key.
+
+    The update sends a restricted key, and a preview of a new key shows the output in the README.
+    """
     example = copied("stripe")
     full = f"sk_live_{canary('full')}"
     example.stack.config(secret={"stripeRestrictedKey": full})
@@ -222,7 +228,10 @@ class TestFleet:
 
     @pytest.mark.slow
     def test_a_merchant_touches_only_its_own_integration(self, copied: Copy, simulator: SimulatorServer) -> None:
-        """Each integration is in its merchant's account. Adding or removing a merchant touches no other integration."""
+        """Each integration is created in its merchant's account.
+
+        If the user adds or removes a merchant, the other integrations keep their ids.
+        """
         example = copied("fleet")
         stack = example.stack
         assert {step["op"] for step in example.steps(HARBOUR_CAFE_BRAINTREE_SECRET="").values()} == {"create"}
@@ -336,7 +345,7 @@ class TestFleet:
     def test_mistakes_are_reported_by_entry(
         self, text: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """All mistakes in a file are reported at once, by entry and merchant."""
+        """The error of an invalid file of merchants names all mistakes at once, by entry and merchant."""
         monkeypatch.syspath_prepend(EXAMPLES / "fleet")
         (tmp_path / "merchants.yaml").write_text(text)
         with pytest.raises(pulumi.RunError) as refused:
@@ -346,7 +355,10 @@ class TestFleet:
 
 @pytest.mark.slow
 def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
-    """When the new integration works, the old one is set to stop in a week. If the new one fails, the old one stays."""
+    """During a rotation, a new integration that fails leaves the old one active.
+
+    Once a new integration works, the update deactivates the old one with a date a week later.
+    """
     example = copied("rotation")
     stack = example.stack
     first_read_as = functools.partial(Fault, "GET", "/integrations/{id}", "becomes", times=1)
@@ -417,9 +429,9 @@ def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
-    """An existing integration is adopted with one GET and released by destroy.
+    """`up` adopts an existing integration without a change at Justt, and destroy releases it.
 
-    Once adopt_id is removed, the stack owns it.
+    Once adopt_id is removed, the stack owns the integration, and destroy deactivates it.
     """
     new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     theirs = simulator.records.add_integration(new, None)
@@ -445,7 +457,10 @@ def test_adopt(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_component(copied: Copy, simulator: SimulatorServer) -> None:
-    """The component's names and deactivation reach Justt, its protection works, and no secret becomes plain text."""
+    """The component's names and its deactivation date reach Justt.
+
+    Destroy is refused until the program turns off the deletion protection, and no secret becomes plain text.
+    """
     example = copied("component", "production")
     stack = example.stack
     simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)

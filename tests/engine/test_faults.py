@@ -34,9 +34,9 @@ def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecora
 
 @named(SCENARIOS)
 def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """Each integration is in the state or named in an error.
+    """With `refuse`, each integration of a scenario is in the state or named in an error.
 
-    Following the errors leaves one integration for each resource.
+    If the user follows the errors, each resource has exactly one integration at the end.
     """
     outcome = run(scenario, "refuse", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
@@ -47,7 +47,7 @@ def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engi
 
 @named([scenario for scenario in LOST if scenario.name != BEYOND_ADOPT])
 def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """With `adopt`, every integration is claimed or named, unless others create integrations with the same source."""
+    """With `adopt`, each integration of a scenario with lost responses is claimed or named in an error."""
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
@@ -55,7 +55,10 @@ def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: P
 
 @named([scenario for scenario in SCENARIOS if scenario.name == BEYOND_ADOPT])
 def test_adopt_is_for_one_writer(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """`adopt` can't distinguish a second writer's integration, so it claims that one and warns with its id."""
+    """With `adopt`, the provider can't distinguish an integration that a second writer created from the lost one.
+
+    It claims that integration, and says so in its message.
+    """
     outcome = run(scenario, "adopt", tmp_path, engine_bin)
     assert outcome.foreign == 1
     assert "the only new integration of the account, because justt:onAmbiguousCreate is adopt" in outcome.text
@@ -63,6 +66,9 @@ def test_adopt_is_for_one_writer(scenario: Scenario, tmp_path: Path, engine_bin:
 
 @named([scenario for scenario in SCENARIOS if scenario.name == "create: dropped after the commit"])
 def test_the_table_shows_duplicates_of_another_provider(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
-    """A typical tutorial's provider leaves a duplicate that no message names, so the table's zeros are significant."""
+    """A typical tutorial's provider leaves a duplicate that no message names.
+
+    So the scenarios of the table do cause duplicates, which this package prevents.
+    """
     outcome = run(scenario, "plain", tmp_path, engine_bin)
     assert (outcome.duplicates, outcome.unnamed, outcome.converges) == (1, 1, False)

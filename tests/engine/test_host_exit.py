@@ -93,7 +93,10 @@ def providers(stack: Stack) -> list[int]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("name", CASES)
 def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """The process exits after the timeout of a request in flight, and after undoing a create that got a response."""
+    """After the CLI is killed, the provider process waits at most for the timeout of a request in flight, and exits.
+
+    If a create gets its response, the process undoes the create first.
+    """
     case = CASES[name]
     stack.config({"justt:timeoutSeconds": str(TIMEOUT_SECONDS)})
     stack.program(PROGRAM + case.more)

@@ -23,7 +23,7 @@ HEAD = "import pulumi\nimport pulumi_justt as justt\n\nconfig = pulumi.Config()\
 
 
 def by_hand(simulator: SimulatorServer, source: str, account: str | None = None) -> str:
-    """Return the id of an integration that was created by hand."""
+    """Create an integration outside Pulumi, and return its id."""
     new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)
     return simulator.records.add_integration(new, account)
 
@@ -119,7 +119,11 @@ justt.PaymentIntegration(
 
 
 def test_imported_integrations_behave_like_created_ones(stack: Stack, simulator: SimulatorServer) -> None:
-    """After an import from a file and at a terminal, nothing changes. Then each resource behaves like a created one."""
+    """After imports from a file and at a terminal, `preview` and `up` change nothing.
+
+    A new credential replaces an imported integration, the state has the same form as after a create, and `destroy`
+    deactivates all integrations.
+    """
     stripe, adyen, third = (
         by_hand(simulator, "stripe"),
         by_hand(simulator, "adyen", "acct_9"),
@@ -205,9 +209,9 @@ def test_imported_integrations_behave_like_created_ones(stack: Stack, simulator:
 
 @pytest.mark.slow
 def test_a_file_can_be_imported_later(stack: Stack, simulator: SimulatorServer) -> None:
-    """The file that `--out` writes has only encrypted credentials.
+    """`import --out` imports nothing, and writes a file in which all credentials are encrypted.
 
-    The printed commands have the same result as an import.
+    After the user has run the printed commands, the stack has the integration, and a preview shows no change.
     """
     stripe = by_hand(simulator, "stripe")
     answers = f"""

@@ -77,7 +77,10 @@ def refused(stack: Stack, simulator: SimulatorServer, program: str, text: str, *
 def test_a_value_that_json_lacks_is_rejected(
     stack: Stack, simulator: SimulatorServer, arguments: str, text: str
 ) -> None:
-    """The error uses the program's names, and for a list it names the item. The SDK would print a traceback instead."""
+    """If JSON has no type for the value of an argument, `up` fails with one sentence, without the SDK's traceback.
+
+    The sentence uses the program's names, and for a list it names the item.
+    """
     program = shop(arguments)
     if arguments.startswith("external_identifier"):
         program = program.replace("external_identifier='shop', ", "")
@@ -101,7 +104,10 @@ def test_a_value_that_json_lacks_is_rejected(
 def test_a_value_that_pulumi_would_change_is_rejected(
     stack: Stack, simulator: SimulatorServer, payload: str, text: str
 ) -> None:
-    """A value that the SDK can't send, would drop, or would read as a file or a secret is rejected in one sentence."""
+    """If a payload has a value that the SDK can't send, would drop, or would read as a file or a secret, `up` fails.
+
+    The error is one sentence that names the place in the payload.
+    """
     program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     program = program.replace(
         "justt.PaymentIntegration", "ENDLESS = []\nENDLESS.append(ENDLESS)\njustt.PaymentIntegration"
@@ -110,7 +116,10 @@ def test_a_value_that_pulumi_would_change_is_rejected(
 
 
 def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
-    """A valid payload arrives unchanged, at every allowed depth."""
+    """A valid payload reaches Justt unchanged, even with empty keys and thirty levels of lists.
+
+    The next preview shows no change.
+    """
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     payload = f"{{'': 'x', '__a': 'x', 'b': {'[' * 30}{{'__c': [], 'd.e': {{}}, '': False}}{']' * 30}}}"
     stack.program(shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})"))
@@ -139,13 +148,19 @@ def test_each_payload_of_json_is_sent(stack: Stack, simulator: SimulatorServer) 
 )
 @pytest.mark.daily(1)
 def test_the_error_names_the_argument(stack: Stack, simulator: SimulatorServer, statement: str, text: str) -> None:
-    """The error mentions no configuration of the stack, and has no traceback of the SDK."""
+    """If the program gives `get` or a `Provider` an invalid value, the error names the argument in the program.
+
+    It names no setting of the stack, and has no traceback.
+    """
     shown = refused(stack, simulator, f"from pulumi import Output\n{statement}\n", f"error: {text}")
     assert "justt:referenceAccountId" not in shown
 
 
 def test_a_reference_of_another_resource_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
-    """A reference is not a value that another resource can provide. The error says what to write."""
+    """A resource takes its credentials from a resource that gives them by reference.
+
+    The preview fails, and its error says to repeat the `from_env` or `from_file`.
+    """
     program = f"""{shop("", "ApiKeyOnly(api_key=from_env('KEY'))").replace("justt.Pay", "other = justt.Pay")}
 justt.PaymentIntegration('copy', external_identifier='copy', integration_name='Copy', source='stripe',
     credentials=ApiKeyOnly.from_output(other.credentials))
@@ -169,14 +184,20 @@ justt.PaymentIntegration('copy', external_identifier='copy', integration_name='C
 def test_a_number_that_would_be_rounded_is_rejected(
     stack: Stack, simulator: SimulatorServer, payload: str, path: str
 ) -> None:
-    """The engine's numbers are floats: a number over 2^53 would be changed, at any depth."""
+    """If a payload has a number beyond 2^53, at any depth, `up` fails and names the number's path.
+
+    The engine's numbers are floats, so it would round the number.
+    """
     program = shop("allow_unlisted=True", f"Unlisted(secret_type='OAUTH', payload={payload})")
     refused(stack, simulator, program, f"credentials.{path} is a number beyond 2^53, which the engine would round")
 
 
 @pytest.mark.slow
 def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
-    """The SDK only warns, and Justt would get the SDK's text about f-strings instead of the value."""
+    """If the program converts an Output by an f-string or `str(...)`, the SDK only warns.
+
+    The provider rejects the resulting text, which Justt would otherwise get instead of the value.
+    """
     text = "contains an Output converted by an f-string or str(...), and not its value: use Output.concat"
     head = "PaymentIntegration 'shop': "
     program = shop("merchant_account_codes=[f'{secret(\"stripeKey\")}-1']")
@@ -189,7 +210,10 @@ def test_an_output_in_an_f_string_is_rejected(stack: Stack, simulator: Simulator
 
 @pytest.mark.slow
 def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: SimulatorServer) -> None:
-    """With colors on, the CLI would crash with a Go stack trace and leave the stack locked."""
+    """If a name contains the start of a color tag, a preview fails with one sentence.
+
+    Without this check, the CLI would crash with a Go stack trace and leave the stack locked.
+    """
     stack.program(shop().replace('integration_name="Shop"', 'integration_name="100 <{% off"'))
     shown = stack.preview("--color", "always", fails=True).text
     assert "integration_name: has the characters <, { and % in a row" in shown
@@ -199,14 +223,17 @@ def test_a_name_with_a_pulumi_color_tag_is_rejected(stack: Stack, simulator: Sim
 
 @pytest.mark.slow
 def test_errors_work_if_the_program_shadows_a_python_module(stack: Stack, simulator: SimulatorServer) -> None:
-    """Building an error text doesn't import difflib, because the program may have a module of that name."""
+    """The program has a module `difflib` that can't be imported.
+
+    The error text is still complete, because the provider doesn't import difflib to build it.
+    """
     (stack.project / "difflib.py").write_text("raise ImportError('the program has this module')\n")
     program = shop("opts=pulumi.ResourceOptions(ignore_changes=['integration_nam'])")
     refused(stack, simulator, program, "'integration_nam' is not a property (did you mean 'integrationName'?)")
 
 
 def test_the_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServer) -> None:
-    """A number that arrives unchanged is accepted."""
+    """A number up to 2^53, which the engine doesn't round, reaches Justt unchanged."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     stack.program(
         shop("allow_unlisted=True", "Unlisted(secret_type='OAUTH', payload={'a': 2**53, 'b': [-(2**53), 0.5]})")
@@ -218,7 +245,10 @@ def test_the_largest_exact_number_is_sent(stack: Stack, simulator: SimulatorServ
 
 @pytest.mark.slow
 def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> None:
-    """Data that resembles a reference is a value: accepted in a payload of any form, and rejected elsewhere."""
+    """Data in the form of a reference is a value and not a reference.
+
+    An `Unlisted` payload sends it unchanged, and other credential types reject it.
+    """
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"OAUTH"}))
     stack.provide({"other": canary("other")})
     shaped = {"fromEnv": "SECRET_other", "version": 1}
@@ -247,7 +277,10 @@ def test_data_is_never_a_reference(stack: Stack, simulator: SimulatorServer) -> 
 def test_a_provider_with_an_empty_key_uses_no_other_key(
     stack: Stack, simulator: SimulatorServer, name: str, value: str
 ) -> None:
-    """An empty key must not fall back to JUSTT_API_KEY, which belongs to another merchant."""
+    """If the `api_key` or `reference_account_id` of a provider is empty, `up` fails.
+
+    It doesn't use the key in JUSTT_API_KEY, which belongs to another merchant.
+    """
     stack.run("config", "rm", "justt:apiKey", "--stack", "dev")
     given = {"api_key": "'key-1'", name: f"Output.secret('x').apply(lambda _: {value})"}
     arguments = ", ".join(f"{key}={text}" for key, text in given.items())
@@ -257,7 +290,10 @@ def test_a_provider_with_an_empty_key_uses_no_other_key(
 
 
 def test_a_missing_account_is_not_the_default(stack: Stack, simulator: SimulatorServer) -> None:
-    """A resource with a missing account is not created in the account of the configuration."""
+    """If the `reference_account_id` of a resource is an Output without a value, `up` fails.
+
+    The resource is not created in the account of the configuration.
+    """
     stack.config({"justt:referenceAccountId": "acc_of_the_others"})
     program = shop("reference_account_id=Output.from_input(None)")
     refused(stack, simulator, program, "the reference_account_id of the PaymentIntegration 'shop' is empty")
@@ -265,7 +301,10 @@ def test_a_missing_account_is_not_the_default(stack: Stack, simulator: Simulator
 
 @pytest.mark.slow
 def test_invalid_credentials_are_reported(stack: Stack, simulator: SimulatorServer) -> None:
-    """All invalid fields are named at once with the problem, without a character of their values."""
+    """If several fields of a credential are invalid, `up` names all of them with their problems.
+
+    The errors show no character of the values.
+    """
     stack.provide({"blank": f" {canary('b')}", "public": PUBLIC.replace("AAAA", canary("public"))})
     stack.provide({"literal": PEM.replace("AAAA", canary("literal")).replace("\n", "\\n")})
     shown = refused(
@@ -310,7 +349,10 @@ def test_invalid_referenced_credentials_are_reported(stack: Stack, simulator: Si
 
 @pytest.mark.slow
 def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServer) -> None:
-    """A repeated code counts once, and a change of order or count doesn't replace."""
+    """If a code is repeated, the state has it once.
+
+    A change of the order or of the repetitions doesn't replace the integration.
+    """
     stack.program(shop("merchant_account_codes=['b', 'a', 'b']"))
     stack.up()
     assert stack.resources()["shop"]["outputs"]["merchantAccountCodes"] == ["a", "b"]
@@ -325,9 +367,9 @@ def test_merchant_account_codes_are_a_set(stack: Stack, simulator: SimulatorServ
 def test_a_file_reference_is_the_same_in_every_checkout(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path, main: str
 ) -> None:
-    """A path outside of the program's folder is stored as a relative path, whatever the working directory.
+    """The state has the path of a file relative to the program's folder, whatever the working directory is.
 
-    `up` finds it.
+    So `up` finds the file, and a preview of another checkout shows no change.
     """
     (stack.project / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\nmain: {main}\n")
     (stack.project / "keys").mkdir()
@@ -368,7 +410,10 @@ os.chdir("/")
 
 @pytest.mark.slow
 def test_import_validates_answers_by_the_same_rules(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """The rules hold for answers too: codes are a set, paths are relative, and invalid credentials are rejected."""
+    """`pulumi-justt import` validates its answers by the program's rules.
+
+    The codes are a set, the paths of files become relative, and invalid credentials are rejected.
+    """
     stack.program("")
     (stack.project / "key").write_text("key-1\n")
     stack.program(shop())

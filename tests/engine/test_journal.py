@@ -80,7 +80,10 @@ def assert_up_succeeds(
 def test_a_killed_create_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """After `kill -9` of CLI and provider during the POST, `up` names the integration and creates no second one."""
+    """After `kill -9` of CLI and provider during the POST, `up` names the integration and creates no second one.
+
+    After the user has decided with `pulumi-justt recover`, `up` succeeds.
+    """
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
     assert_up_names(stack, lost, state_dir)
@@ -100,7 +103,10 @@ def test_a_killed_create_is_not_repeated(
 def test_a_killed_replacement_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """`recover` needs no `up` before it. The next `up` creates no duplicate, and deactivates the old integration."""
+    """A run is killed during the create of a replacement, and the user runs `recover` without an `up` before it.
+
+    The next `up` creates no duplicate, and deactivates the old integration.
+    """
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -117,7 +123,11 @@ def test_a_killed_replacement_is_not_repeated(
 def test_a_replacement_without_a_response_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
 ) -> None:
-    """Pulumi has no pending operation, but the journal has an intent, and the next update carries out the decision."""
+    """Justt commits the create of a replacement but answers 500, so the state has no pending operation.
+
+    The journal has the intent: the next `up` names the integration, and after `recover` it carries out the user's
+    decision.
+    """
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]
     stack.program(PROGRAM.replace("NAME", "Another"))
@@ -141,7 +151,10 @@ def test_a_replacement_without_a_response_is_not_repeated(
 def test_adopt_id_resolves_a_lost_create_in_the_journal(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """Adopting the lost integration resolves the create. Afterwards, the journal has no intent left."""
+    """After a create whose response was lost, the program adopts the lost integration.
+
+    Then the journal has no intent, and `doctor` finds nothing.
+    """
     simulator.add_fault(Fault.parse("POST /integrations status-after-commit=500 times=1"))
     stack.up(fails=True)
     (lost,) = live(simulator)
@@ -157,7 +170,7 @@ def test_adopt_id_resolves_a_lost_create_in_the_journal(
 def begun(
     state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
 ) -> Intent:
-    """Write an intent as a killed create leaves it."""
+    """Write the intent that a killed create leaves in the journal, and return it."""
     sent = time.time() - 60
     intent = Intent(
         URN,
@@ -178,7 +191,10 @@ def begun(
 def test_the_commands_find_the_intents_of_a_real_stack(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """Before and after the first update, with and without a stack's name, the commands find the stack's intents."""
+    """Before and after the stack's first update, `recover` and `doctor` find the stack's intents in the journal.
+
+    `recover` finds them with and without the stack's name on its command line.
+    """
     existing = Journal(state_dir)
     stack.run("stack", "select", "dev")
     begun(state_dir, simulator, integration_id="i-0")
@@ -209,9 +225,9 @@ def test_the_commands_find_the_intents_of_a_real_stack(
 def test_replace_right_after_a_create_names_the_integration(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """No diff or read has shown that the state has the id, so the replacement fails and names it.
+    """After a create, the user replaces or taints the resource before any diff or read has shown its id.
 
-    A refresh resolves this.
+    The next `up` fails and names the integration. `up --refresh` then replaces it.
     """
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
@@ -224,7 +240,10 @@ def test_replace_right_after_a_create_names_the_integration(
 
 
 def test_a_replacement_without_a_diff_is_created(stack: Stack, simulator: SimulatorServer) -> None:
-    """With `replacement_trigger`, no diff shows that the state has the id. The recorded outputs do."""
+    """With `replacement_trigger`, no diff shows the provider that the state has the old id.
+
+    The recorded outputs show it, so the update replaces the integration.
+    """
     for trigger in (1, 2, 3):
         options = f"opts=pulumi.ResourceOptions(replacement_trigger={trigger}),\n)"
         stack.program(PROGRAM.strip().removesuffix(")") + options)
@@ -237,7 +256,10 @@ def test_a_replacement_without_a_diff_is_created(stack: Stack, simulator: Simula
 def test_a_create_that_the_backend_did_not_save_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """The provider returned the id and ended normally, but the state lacks it: no second integration is created."""
+    """A create succeeds and the provider ends normally, but the backend can't save the state.
+
+    Each later `up` fails and names the integration, even for a renamed resource. No `up` creates a second integration.
+    """
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "20"
     simulator.add_fault(Fault.parse("POST /integrations slow-body=5 times=1"))
     update = stack.start("up", "--yes", "--skip-preview")
@@ -264,7 +286,10 @@ def test_a_create_that_the_backend_did_not_save_is_not_repeated(
 
 
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The engine calls create again in the same process. The second call gets the same error and sends no POST."""
+    """The response to a create is lost, and an error hook makes the engine call create again in the same process.
+
+    The second call raises the same error and sends no POST.
+    """
     hook = 'hook = pulumi.ErrorHook("retry", lambda _: True)\n'
     options = "opts=pulumi.ResourceOptions(hooks=pulumi.ResourceHookBinding(on_error=[hook])),\n)"
     stack.program(hook + PROGRAM.strip().removesuffix(")") + options)
@@ -282,9 +307,9 @@ def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: Si
 
 @pytest.mark.slow
 def test_a_relative_folder_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """The provider and the commands run in different working directories.
+    """If JUSTT_STATE_DIR is a relative path, `up`, `recover` and `doctor` fail before any request.
 
-    Both refuse a relative path, before any request.
+    The provider and the commands run in different working directories, so they would use different folders.
     """
     stack.program(PROGRAM)
     stack.environ |= {"JUSTT_STATE_DIR": "journal"}
@@ -304,9 +329,9 @@ UNSEEN = "warning: an earlier run began to create"
 def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """The name and the identifier have changed, so no create repeats the interrupted one.
+    """After a killed create, the program renames the resource and changes its external identifier.
 
-    The update names the interrupted create in a warning, and `pulumi-justt recover` resolves it.
+    `preview` and `up` name the killed create in a warning, and `pulumi-justt recover` resolves it.
     """
     lost = kill_after_commit(stack, simulator, 1)
     stack.run("cancel", "--yes", "--stack", "dev")
@@ -328,7 +353,11 @@ def test_a_killed_create_of_a_renamed_resource_is_reported(
 
 @pytest.mark.slow
 def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
-    """The intent outlives the stack's resources. Destroy reports it if it calls the provider; `doctor` always does."""
+    """A run is killed during a create, and a destroy then removes the stack's resources.
+
+    That destroy and each later `doctor` report the killed create. A destroy of the empty stack does not, because it
+    calls no provider.
+    """
     program = PROGRAM + PROGRAM.replace("stripe-eu", "stripe-us")
     stack.up()
     stack.program(program)

@@ -87,7 +87,10 @@ def host(vendor: SimulatorServer) -> Iterator[Host]:
 def test_each_call_refuses_a_newer_state(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     host: Host, vendor: SimulatorServer, call: str, inputs: dict[str, Any], newer: dict[str, Any], names: str
 ) -> None:
-    """Every part of the state that the engine passes is checked, and no request is sent."""
+    """The recorded state of a resource has a property that this version does not know.
+
+    Each call of the engine fails and names the property, and sends no request.
+    """
     outputs = {} if call == "check" else {"integrationId": "id-1", "status": "PENDING", "goLiveDate": "2027-01-01"}
     with pytest.raises(HostError) as caught:
         CALLS[call](host, {**inputs, **outputs, **newer}, inputs)
@@ -98,13 +101,19 @@ def test_each_call_refuses_a_newer_state(  # noqa: PLR0913, PLR0917 - fixtures a
 
 
 def test_a_looked_up_integration_is_named_by_its_id(host: Host) -> None:
-    """A state of `PaymentIntegration.get` may contain only the id."""
+    """The state of a looked-up integration may contain only the id.
+
+    An error about an unknown property then names the integration by its id.
+    """
     with pytest.raises(HostError, match="the state of integration id-1 was written by a newer version"):
         host.read("id-1", {"laterKey": 1})
 
 
 def test_unknown_payload_fields_are_kept(host: Host) -> None:
-    """Justt defines the fields of a payload, so a field that this version does not know is kept."""
+    """The recorded payload has a field that this version does not know.
+
+    An update keeps the field, because Justt defines the fields of a payload.
+    """
     recorded = {**INTEGRATION, "secretPayload": {"apiKey": "made-up", "laterKey": {"deep": "made-up"}}}
     assert host.update("id-1", {**recorded, "integrationId": "id-1"}, recorded)["secretPayload"] == {
         "apiKey": "made-up",
@@ -166,7 +175,11 @@ def _changing(simulator: SimulatorServer) -> list[str]:
 
 
 def test_an_older_wheel_keeps_the_data_of_a_newer_one(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """The older wheel neither drops nor deletes the data of the newer one, which then continues with it."""
+    """A newer wheel has written a state.
+
+    Each command of the older wheel fails, keeps the state, and deactivates nothing; only `--replace` sends a POST. The
+    newer wheel then continues with the state.
+    """
     simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)
     older, newer = _wheel(tmp_path / "older"), _wheel(tmp_path / "newer", "99.1.0")
     program = """

@@ -1,4 +1,4 @@
-"""Attacks that this package can't prevent, as SECURITY.md says: each one works, and the defense it names helps."""
+"""The attacks that SECURITY.md lists as not prevented: each attack works, and so does the defense that it names."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Planted:
 
 
 def planted(place: Path) -> str:
-    """Return a `__provider` that runs code."""
+    """Return a `__provider` value that creates the folder *place* when it is unpickled."""
     return base64.b64encode(pickle.dumps(Planted(place))).decode()
 
 
@@ -66,9 +66,9 @@ def other() -> Iterator[SimulatorServer]:
 def test_an_attacker_who_writes_the_state_gets_the_api_key(
     stack: Stack, simulator: SimulatorServer, other: SimulatorServer, command: str
 ) -> None:
-    """Refresh and destroy send the key to the base URL in the state.
+    """If an attacker changes the base URL in the state, refresh and destroy send the API key to that address.
 
-    With --run-program, they use the program's base URL.
+    With `--run-program`, both commands use the configured base URL, and the attacker's server gets no request.
     """
     stack.program(SHOP)
     stack.up()
@@ -92,7 +92,10 @@ def test_an_attacker_who_writes_the_state_gets_the_api_key(
 
 @pytest.mark.slow
 def test_an_attacker_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
-    """The SDK unpickles the provider in the state."""
+    """If an attacker puts a pickle into `__provider` in the state, a refresh unpickles it.
+
+    That runs the attacker's code.
+    """
     stack.program(SHOP)
     stack.up()
 
@@ -111,7 +114,10 @@ def test_an_attacker_who_writes_the_state_can_run_code(stack: Stack, tmp_path: P
 def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
     simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    """The SDK's server on the loopback address accepts calls from any user, and unpickles their provider."""
+    """The SDK's server accepts calls from every user of the machine, without a login.
+
+    It unpickles the `__provider` in a call, which runs the caller's code.
+    """
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config) as host, pytest.raises(HostError):
         host.check({}, {"__provider": planted(tmp_path / "ran")})
@@ -129,7 +135,10 @@ def default_provider(stack: Stack) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_state_copies_the_configuration(stack: Stack) -> None:
-    """Secrets of all namespaces are in the state, until they are removed from the configuration and `up` runs again."""
+    """After an `up`, the state has the configuration of all namespaces, with its secrets encrypted.
+
+    A value that the user removes from the configuration stays in the state until the next `up`.
+    """
     stack.config({"shop:plain": "not-secret"}, {"shop:first": canary("first"), "other:unused": canary("unused")})
     stack.environ["REFERRED"] = canary("referred")
     kept = SHOP.replace('secret("stripeKey")', 'justt.from_env("REFERRED")')
@@ -150,8 +159,11 @@ def test_the_state_copies_the_configuration(stack: Stack) -> None:
 
 
 @pytest.mark.slow
-def test_secret_settings_are_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """This package doesn't treat the account as a secret, even if the configuration does."""
+def test_a_secret_account_is_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
+    """If the account is a secret in the configuration, the integration's state still has it in plain text.
+
+    The base URL of a `justt.Provider` is encrypted in the state if it is a secret in the configuration.
+    """
     stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)
     stack.run("config", "set", "--secret", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
     stack.program(f"""

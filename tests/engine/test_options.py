@@ -89,7 +89,11 @@ make("hidden", merchant_account_codes=["code-1"], opts=O(additional_secret_outpu
 
 
 def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each option leads to the right requests: on create, change, protected replacement and destroy."""
+    """A program uses each resource option.
+
+    Creates, changes, the replacement of a protected resource and destroy send exactly the requests that the options ask
+    for.
+    """
     referred = canary("referred")
     stack.secrets.append(referred)
     stack.environ["REFERRED"] = referred
@@ -162,7 +166,7 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
 
 
 def test_transformations_apply_to_every_integration(stack: Stack, simulator: SimulatorServer) -> None:
-    """Both kinds of transformations apply to every integration, use the state's names, and keep secrets secret."""
+    """A transformation of either kind reaches every integration, gets the state's names, and keeps secrets secret."""
     stack.program(
         HEAD
         + """
@@ -203,9 +207,10 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)))
 
 
 def test_each_request_has_the_key_and_account_of_its_resource(stack: Stack, simulator: SimulatorServer) -> None:
-    """With several accounts of one key, and a second key in its own provider, each request has its key and account.
+    """A program uses several accounts with one key, and a second key in its own provider.
 
-    `--run-program` makes destroy use the current keys of the program, for both providers.
+    Each request has the key and the account of its resource. With `--run-program`, destroy uses the program's current
+    keys.
     """
     stack.provide({"usKey": canary("us-key")})
     first_key, second_key = stack.secrets[0], stack.secrets[-1]
@@ -259,7 +264,10 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
 
 
 def test_state_commands_change_only_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """`pulumi state` changes only the state, a taint replaces once, and targets reach only the named resources."""
+    """`pulumi state rename`, `taint`, `delete` and `move` send nothing to Justt.
+
+    The next update replaces a tainted resource once, and `--target` reaches only the named resources.
+    """
     names = ("renamed", "tainted", "forgotten", "moved", "base")
     whole = HEAD + "".join(f'{name} = make("{name}")\n' for name in names) + 'make("top", opts=O(depends_on=[base]))\n'
     stack.program(whole)
@@ -299,7 +307,10 @@ def test_state_commands_change_only_the_state(stack: Stack, simulator: Simulator
 
 
 def test_plans_and_refresh_options_work(stack: Stack, simulator: SimulatorServer) -> None:
-    """A plan limits an update to the reviewed changes, and `--refresh` reads the current status."""
+    """With `--plan`, an update with more changes than the plan fails.
+
+    With `--refresh`, a preview and an update show the current status.
+    """
     program = HEAD + 'made = make("shop")\npulumi.export("status", made.status)\n'
     plan = str(stack.folder / "user" / "tmp" / "plan.json")
     stack.program(program)
@@ -331,7 +342,10 @@ def test_plans_and_refresh_options_work(stack: Stack, simulator: SimulatorServer
 
 
 def test_another_stack_can_read_the_outputs(stack: Stack, simulator: SimulatorServer) -> None:
-    """A stack reference has the id and the status, a secret output stays secret, and `get` reads by that id."""
+    """Another stack reads the id and the status by a stack reference, and looks up the integration by this id.
+
+    A secret output stays secret.
+    """
     stack.program(
         HEAD
         + """

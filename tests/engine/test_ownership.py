@@ -57,7 +57,10 @@ def journal(stack: Stack) -> Journal:
 
 
 def adopted_by_the_resource_itself(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """Destroy calls only delete, and the recorded outputs say that the integration is adopted."""
+    """Destroy calls only `delete` for an adopter.
+
+    The recorded outputs say that it adopts the integration, so the provider releases it.
+    """
     mine = owner(stack)
     stack.refresh()
     stack.run("state", "delete", stack.resources()["owner"]["urn"], "--yes", "--stack", "dev")
@@ -70,7 +73,10 @@ def adopted_by_the_resource_itself(stack: Stack, simulator: SimulatorServer, cal
 
 
 def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The adopter's check precedes the owner's delete. The refresh doesn't prove that the program has the owner."""
+    """An adopter replaces the owner in the program, and the engine checks the adopter before it deletes the owner.
+
+    The provider releases the integration: a refresh of the owner doesn't prove that the program still has the owner.
+    """
     mine = owner(stack)
     stack.program(adopter(mine))
     calls.clear()
@@ -86,7 +92,7 @@ def adopted_by_the_new_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """An update that removes `adopt_id` and the owner releases the integration, too."""
+    """One update removes the owner and the `adopt_id` of the adopter. The provider releases the integration."""
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))
@@ -103,7 +109,10 @@ def adopted_by_the_old_program(stack: Stack, simulator: SimulatorServer, calls: 
 
 
 def held_by_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A diff shows that another resource of the program has the id. The journal had no owner."""
+    """The adoption was recorded on another machine, so this journal has no adoption record.
+
+    The adopter's `diff` shows that the program still has the id, and the provider releases the integration.
+    """
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -127,7 +136,10 @@ def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, call
 
 
 def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A rename, with a change that `replace_on_changes` turns into a replacement: the delete has the former name."""
+    """An alias renames a resource, and `replace_on_changes` turns another change into a replacement.
+
+    The engine calls `delete` with the former name, and the provider refuses the call.
+    """
     options = 'replace_on_changes=["deactivation"], delete_before_replace=True'
 
     def program(name: str, days: int, more: str = "") -> str:
@@ -146,7 +158,10 @@ def held_by_a_resource_that_changes(stack: Stack, simulator: SimulatorServer, ca
 
 
 def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The delete of a later owner releases it until the journal shows that the creator's claim has ended."""
+    """An adopter owns an integration that was created for another resource, which is still in the state.
+
+    A destroy of the adopter releases the integration. Then a destroy of the stack deactivates it.
+    """
     mine = owner(stack)
     for adopt_id in (mine, None):
         stack.program(integration(None, name="owner") + adopter(adopt_id))
@@ -160,7 +175,10 @@ def created_for_another_resource(stack: Stack, simulator: SimulatorServer, calls
 
 
 def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """A replacement that adopts its own id failed halfway: the state has the id twice, and `up` deletes one."""
+    """A replacement in which a resource adopts its own id fails halfway, so the state has the id twice.
+
+    The next `up` deletes one of the two, and the provider releases the integration.
+    """
     mine = owner(stack)
     options = ", opts=pulumi.ResourceOptions(depends_on=[first])"
     for adopt_id in (mine, None):
@@ -176,7 +194,10 @@ def kept_by_the_resource(stack: Stack, simulator: SimulatorServer, calls: Calls)
 
 
 def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The unreadable file may be from a newer version, and name an adopter in another stack."""
+    """The provider can't read an adoption record, for example one of a newer version.
+
+    The record may name an adopter in another stack, so the provider refuses the destroy.
+    """
     mine = owner(stack)
     file = journal(stack).adoption_file(simulator.base_url, mine, "another")
     assert file is not None
@@ -189,7 +210,10 @@ def adopted_in_a_file_that_cannot_be_read(stack: Stack, simulator: SimulatorServ
 
 
 def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """Another command has sent its request, and its state will contain the integration."""
+    """Another command is adopting the integration, and its state will contain it.
+
+    The provider refuses a destroy of the owner.
+    """
     mine = owner(stack)
     journal(stack).begin_adoption(simulator.base_url, mine, "another", is_under_way=True)
     calls.clear()
@@ -199,7 +223,10 @@ def adopted_at_this_moment(stack: Stack, simulator: SimulatorServer, calls: Call
 
 
 def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:  # noqa: ARG001 - a row
-    """Justt responds to a create with the id of the replaced integration, in an account too long to be listed."""
+    """Justt answers the create of a replacement with the id of the replaced integration.
+
+    The provider can't list the account, which has too many pages, but it releases the integration.
+    """
     with upserting_vendor() as (url, requests):
         stack.config({"justt:baseUrl": url})
         stack.program(integration(None, name="owner"))
@@ -212,9 +239,10 @@ def returned_by_a_create_of_this_process(stack: Stack, simulator: SimulatorServe
 
 
 def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """After a failed wait, the engine calls delete for the replaced resource.
+    """The wait of a rotation has failed in an earlier update, and fails again.
 
-    With --continue-on-error, it does so although the wait fails again.
+    With `--continue-on-error`, the engine still calls `delete` for the old integration, and the provider refuses the
+    call.
     """
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=SUCCESSFUL times=1"))
     program = integration(None, name="owner").replace("justt.Pay", "owner = justt.Pay", 1)
@@ -270,13 +298,16 @@ def test_each_row_of_the_table_is_tested() -> None:
 
 @pytest.mark.parametrize("row", [row if row in MAIN else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
 def test_a_delete_follows_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The engine makes the expected calls, and the integration is released, kept or deactivated as in the table."""
+    """For each row of the table, the engine makes the expected calls.
+
+    The provider releases, keeps or deactivates the integration as the row says.
+    """
     ROWS[row](stack, simulator, calls)
 
 
 @contextmanager
 def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
-    """Start a server with one record, which it returns from each create, and a list that never ends."""
+    """Start a server that answers each create with the same record, and whose list of integrations never ends."""
     requests: list[str] = []
     record = {"integrationId": "the-only-one", "source": "stripe", "status": "SUCCESSFUL"}
 
@@ -310,7 +341,11 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_hand_over_to_another_provider_releases(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The owner's process sees no call of the adopter's. The adoption record keeps the integration live."""
+    """An adopter with another provider replaces the owner in the program.
+
+    The owner's process gets no call for the adopter, finds its adoption record in the journal, and releases the
+    integration.
+    """
     mine = owner(stack)
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
@@ -331,7 +366,10 @@ def test_a_hand_over_to_another_provider_releases(stack: Stack, simulator: Simul
 def test_a_failed_adoption_deactivates_nothing(
     stack: Stack, simulator: SimulatorServer, own_provider: bool, flags: list[str]
 ) -> None:
-    """If the adopter's read is refused and the engine continues, the owner's delete still releases the integration."""
+    """Justt refuses the adopter's read, and the engine continues with `--continue-on-error`.
+
+    The owner's delete still releases the integration, and the next `up` adopts it.
+    """
     mine = owner(stack)
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n' if own_provider else ""
@@ -362,7 +400,10 @@ def test_a_failed_adoption_deactivates_nothing(
 )
 @pytest.mark.daily(1)
 def test_a_renamed_resource_is_the_same_in_a_refresh(stack: Stack, simulator: SimulatorServer, moved: str) -> None:
-    """A resource that is renamed by an alias, or gets a parent, is also the same resource in a refresh."""
+    """An alias gives a resource a new name or a new parent.
+
+    With `--refresh`, preview and update treat it as the same resource and create nothing.
+    """
     mine = owner(stack)
     stack.program(integration(None, name="renamed", more=f", {moved}"))
     assert "already belongs to" not in stack.preview("--refresh").text
@@ -376,7 +417,10 @@ def test_a_renamed_resource_is_the_same_in_a_refresh(stack: Stack, simulator: Si
 def test_a_rename_with_a_replacement_deactivates_the_old_integration(
     stack: Stack, simulator: SimulatorServer, more: str
 ) -> None:
-    """A rename by an alias together with a change deactivates the old integration, for either order."""
+    """An alias renames a resource in an update that also replaces it.
+
+    The update deactivates the old integration, whether the engine creates or deletes first.
+    """
     mine = owner(stack)
     options = f', opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name="owner")]{more})'
     stack.program(integration(None, name="renamed", label="Other", more=options))
@@ -386,7 +430,10 @@ def test_a_rename_with_a_replacement_deactivates_the_old_integration(
 
 @pytest.mark.slow
 def test_adopting_its_own_id_with_another_change_is_refused(stack: Stack, simulator: SimulatorServer) -> None:
-    """A resource that adopts its own id with another change would record inputs that were never sent."""
+    """If a resource adopts its own id, an update that also changes another argument is refused.
+
+    The state would record inputs that were never sent to Justt.
+    """
     mine = owner(stack)
     stack.program(integration(mine, name="owner", label="Renamed"))
     assert "is adopted, and the change of integrationName would replace it" in stack.up(fails=True).text
@@ -422,7 +469,10 @@ def forced(stack: Stack) -> tuple[str, str]:
 
 
 def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simulator: SimulatorServer) -> None:
-    """Two provider processes that each lose one response can't both claim the only new integration."""
+    """Two provider processes each lose a response, and Justt has only one new integration.
+
+    At most one of the two resources claims it.
+    """
     stack.config({"justt:onAmbiguousCreate": "adopt", "justt:timeoutSeconds": "3"})
     stack.provide({"otherKey": canary("other")})
     for fault in ("POST /integrations drop-after-commit times=1", "POST /integrations drop-before-commit times=3"):
@@ -439,9 +489,9 @@ def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simul
 
 
 def test_a_wait_keeps_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
-    """The same external identifier at two PSPs means two integrations.
+    """Two integrations at different PSPs have the same external identifier.
 
-    A failed wait keeps only the old one of its own PSP.
+    A failed wait for one of them does not prevent that an update deactivates the other one, which has left the program.
     """
     stack.provide({"adyenKey": canary("adyen"), "hmac": canary("hmac")})
     adyen = (

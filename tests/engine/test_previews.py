@@ -498,7 +498,10 @@ def prepare(stack: Stack, simulator: SimulatorServer) -> None:
 
 @pytest.mark.usefixtures("pinned_engine")
 def test_previews_match_golden_files(stack: Stack, simulator: SimulatorServer) -> None:
-    """Each changed resource is shown with exactly its changed fields, without values. No other resource is shown."""
+    """The preview of a pull request shows each changed resource with exactly its changed fields, and no secret value.
+
+    It shows no other resource.
+    """
     prepare(stack, simulator)
     ids = {resource["id"]: name for name, resource in stack.resources().items()}
     shown = stack.preview("--suppress-progress")
@@ -551,7 +554,10 @@ def test_previews_match_golden_files(stack: Stack, simulator: SimulatorServer) -
 def test_golden_files_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, str], difference: str
 ) -> None:
-    """A missing, an extra or a different golden file fails with the command that rewrites it; then the test passes."""
+    """If a golden file is missing, extra or different, the comparison fails with the command that rewrites the files.
+
+    After that command, the comparison succeeds.
+    """
     monkeypatch.setitem(globals(), "GOLDEN", tmp_path)
     monkeypatch.delenv(UPDATE, raising=False)
     (tmp_path / "a.txt").write_text("x\n")

@@ -86,7 +86,10 @@ STATEMENTS = [
 
 @pytest.mark.parametrize(("statement", "text"), STATEMENTS)
 def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> None:
-    """Pulumi shows each error without a traceback, and it has the type that a program's unit test expects."""
+    """A wrong call in a program raises a RunError, which Pulumi shows without a traceback.
+
+    The error is also a TypeError or ValueError, for the program's unit tests, and doesn't show a credential.
+    """
     with pytest.raises(pulumi.RunError, match=text) as refused:
         run_program(lambda: exec(HEAD + statement, {}))  # noqa: S102 - our own code
 
@@ -96,7 +99,10 @@ def test_errors_of_a_program_have_no_traceback(statement: str, text: str) -> Non
 
 @pytest.mark.parametrize("statement", ['Provider("{}")', 'PaymentIntegration("{}", source="stripe")'])
 def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
-    """The name may be a misplaced API key, which has no fixed form, so the error doesn't show it."""
+    """The program gives an API key in place of the resource's name.
+
+    The error doesn't show the text, because the provider can't distinguish a key from a name.
+    """
     key = "jk9f8e7d6c5b4a39281706f5e4d3c2b1a0"
     with pytest.raises(pulumi.RunError, match="missing") as refused:
         run_program(lambda: exec(HEAD + statement.format(key), {}))  # noqa: S102 - our own code
@@ -109,7 +115,10 @@ def test_a_value_in_place_of_the_name_is_not_shown(statement: str) -> None:
 )
 @pytest.mark.daily(3)
 def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer, statement: str) -> None:
-    """For an exception of another type, Pulumi would print the source line, with the literal in it."""
+    """The program has a credential as a literal in a wrong call.
+
+    The preview shows the file and the line number, but not the source line.
+    """
     stack.secrets.append(secret := canary("literal"))
     stack.program(HEAD + statement.replace(LITERAL, f"sk_live_{secret}"))
     shown = stack.preview(fails=True).text
@@ -120,7 +129,10 @@ def test_the_source_line_is_not_printed(stack: Stack, simulator: SimulatorServer
 
 
 def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
-    """The CLI interprets color tags in a message, and crashes with a Go stack trace if the color is unknown."""
+    """The program gives a wrong argument that contains a color tag.
+
+    The error shows the tag as text: the CLI would crash with a Go stack trace if it interpreted an unknown color.
+    """
     stack.program(HEAD + 'shop(ApiKeyOnly(api_key="k"), opts=ResourceOptions(ignore_changes=["<{%bogus%}>"]))')
     shown = stack.preview("--color", "always", fails=True).text
     assert "'< {%bogus%}>' is not a property" in shown
@@ -132,7 +144,10 @@ def test_color_tags_of_the_program_are_escaped(stack: Stack) -> None:
 
 
 def test_other_errors_show_only_their_location() -> None:
-    """An internal error or a transformation's exception is shown as its location only: its text may contain a value."""
+    """A function of the package raises an unexpected exception, whose text may contain a value.
+
+    The error shows only its type and its location.
+    """
 
     @one_sentence
     def call() -> None:
@@ -146,7 +161,10 @@ def test_other_errors_show_only_their_location() -> None:
 
 
 def test_run_errors_pass_unchanged() -> None:
-    """A RunError is passed on unchanged, and the function keeps its name."""
+    """If a function of the package raises a RunError, `one_sentence` passes it on unchanged.
+
+    A decorated function keeps its name.
+    """
     error = InvalidArgument("a sentence")
 
     @one_sentence

@@ -60,12 +60,12 @@ def statuses(simulator: SimulatorServer) -> Mapping[str, str]:
 
 
 def fail_next(simulator: SimulatorServer) -> None:
-    """Make the next integration that is read FAILED."""
+    """Set the status of the next integration that is read to FAILED."""
     simulator.add_fault(Fault.parse("GET /integrations/{id} becomes=FAILED times=1"))
 
 
 def succeed_at_once(simulator: SimulatorServer, *, words: str | None = None) -> None:
-    """Make new integrations SUCCESSFUL at once, and wrap reads in an envelope."""
+    """Make new integrations SUCCESSFUL at once, and wrap reads in an envelope whose message is *words*."""
     simulator.options = dataclasses.replace(
         simulator.options, successful_after=0, read_envelope="enveloped", read_message=words
     )
@@ -83,9 +83,9 @@ def newest(simulator: SimulatorServer) -> str:
 
 @pytest.mark.slow
 def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: SimulatorServer) -> None:
-    """If the integration is FAILED, it stays in the state and nothing after it is created.
+    """If the integration becomes FAILED, it stays in the state, and `up` creates nothing that depends on the wait.
 
-    Then a corrected credential works.
+    After the user has corrected the credential, `up` replaces the integration and continues.
     """
     stack.provide({"otherKey": canary("other")})
     succeed_at_once(simulator, words=f"Stripe refused {stack.secrets[1]}: revoked")
@@ -129,7 +129,10 @@ def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: Simulat
 
 
 def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack, simulator: SimulatorServer) -> None:
-    """The old integration runs until a new one works, however many fail first. Other updates still work."""
+    """During a rotation, the old integration stays active until a new one works, even if new ones fail first.
+
+    Then `up` deactivates the old one and the failed ones. Updates without a rotation send no request.
+    """
     stack.provide({"otherKey": canary("other")})
     succeed_at_once(simulator)
     more = 'reference_account_id="acc_1",'
@@ -185,7 +188,10 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
 
 @pytest.mark.slow
 def test_a_new_wait_with_a_rotation_keeps_the_old_integration(stack: Stack, simulator: SimulatorServer) -> None:
-    """With --continue-on-error, the old integration stays until the new one works, even if the wait is new."""
+    """One update rotates an integration and adds an `IntegrationReady` for it.
+
+    With `--continue-on-error`, the old integration stays active until the new one works.
+    """
     succeed_at_once(simulator)
     head, _, _ = program().partition("ready =")
     stack.program(head)
@@ -210,7 +216,10 @@ def test_a_new_wait_with_a_rotation_keeps_the_old_integration(stack: Stack, simu
 
 @pytest.mark.slow
 def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator: SimulatorServer) -> None:
-    """A wait shows its progress, the deadline ends it, and refresh shows later changes of the status."""
+    """During a wait, the terminal shows its progress.
+
+    At its deadline, the wait fails. After the wait, a refresh shows changes of the status.
+    """
     stack.provide({"otherKey": canary("other")})
     stack.program(program(timeout=600))
 
@@ -276,7 +285,10 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
 
 @pytest.mark.slow
 def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorServer) -> None:
-    """A wait of three seconds ends before the thirty seconds of a single request."""
+    """While reads hang, a wait with a deadline of three seconds ends at its deadline.
+
+    It doesn't use the thirty seconds that a single request may take.
+    """
     simulator.add_fault(Fault.parse("GET /integrations/{id} hang-before-commit=100"))
     stack.program(program(timeout=3))
 
@@ -287,7 +299,10 @@ def test_deadline_bounds_requests_that_hang(stack: Stack, simulator: SimulatorSe
 
 @pytest.mark.slow
 def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: SimulatorServer) -> None:
-    """Adopted and looked-up integrations can be waited for without a change, and a preview needs no key."""
+    """An `IntegrationReady` can wait for an adopted and for a looked-up integration, without a change at Justt.
+
+    A preview of a wait sends no request.
+    """
     succeed_at_once(simulator)
     stack.program(program())
     stack.provide({"otherKey": canary("other")})
@@ -324,7 +339,10 @@ def test_existing_integrations_can_be_waited_for(stack: Stack, simulator: Simula
 def test_a_new_wait_keeps_an_integration_that_another_process_replaces(
     stack: Stack, simulator: SimulatorServer, how: str
 ) -> None:
-    """The old integration stays active although its delete uses a former name or runs in another process."""
+    """One update rotates an integration and adds a wait, which fails.
+
+    The old integration stays active, even if its delete has a former name or runs in another process.
+    """
     stack.provide({"otherKey": canary("other")})
     provider = 'other = justt.Provider("other", api_key=secret("otherKey"))\n'
 

@@ -48,7 +48,10 @@ def backups(stack: Stack) -> list[Path]:
 
 @pytest.mark.slow
 def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simulator: SimulatorServer) -> None:
-    """The created integration becomes the resource, as after a normal create. The same holds for a replacement."""
+    """A run is killed during a create, and later another one during a replacement.
+
+    `recover` claims each integration for its resource, and the state is as after a normal create.
+    """
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
     stack.environ["ADYEN_KEY"] = stack.secrets[-1]
     stack.program(SHOPS)
@@ -96,7 +99,10 @@ def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simu
 
 @pytest.mark.slow
 def test_a_killed_run_without_checkpoints_is_claimed(stack: Stack, simulator: SimulatorServer) -> None:
-    """With PULUMI_SKIP_CHECKPOINTS, the state has none of a killed run's creates. The journal names all of them."""
+    """With PULUMI_SKIP_CHECKPOINTS, the state has none of the creates of a killed run.
+
+    The journal has all of them, so `recover` claims each integration for its resource.
+    """
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
     stack.environ |= {"ADYEN_KEY": stack.secrets[-1], "PULUMI_SKIP_CHECKPOINTS": "true"}
     stack.program(SHOPS)
@@ -128,7 +134,11 @@ justt.PaymentIntegration(
 
 @pytest.mark.slow
 def test_a_killed_and_reverted_replacement_can_be_adopted(stack: Stack, simulator: SimulatorServer) -> None:
-    """No create repeats the killed one, so the update names it. `recover` leaves the integration to its adopter."""
+    """A run is killed during a replacement, and the user reverts the program.
+
+    The next `up` names the killed create. After another resource has adopted the integration, `recover` refuses to
+    deactivate it.
+    """
     stack.environ["JUSTT_TIMEOUT_SECONDS"] = "1"
     stack.program(ONE)
     stack.up()

@@ -100,7 +100,11 @@ class TestReferences:
 
     @pytest.mark.slow
     def test_a_referenced_value_is_in_no_state(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """The value is sent but is in no state, not even encrypted. Only create needs it, and `version` rotates it."""
+        """A credential that is given by reference is sent to Justt but is in no state, not even encrypted.
+
+        Only create needs its value. A new value has no effect until the program changes `version`, which replaces the
+        integration.
+        """
         hmac, user, pem = canary("hmac"), canary("user"), pem_of(canary("pem"))
         key = stack.secrets[-1]
         file = stack.folder / "project" / "keys" / "sftp.pem"
@@ -160,9 +164,9 @@ class TestReferences:
     def test_a_preview_shows_a_change_between_value_and_reference(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """A preview names the field and shows the reference.
+        """If the program changes a value to a reference, or back, a preview names the field and shows the reference.
 
-        The state has the value only while the program gives a value.
+        The state has the value only while the program gives the value itself.
         """
         value, other = canary("value"), canary("other")
         stack.config(secret={"hmac": value})
@@ -274,7 +278,11 @@ class TestGate:
     """Every command, every credential type, every failure: no output has a secret in any encoding."""
 
     def test_no_command_leaks_a_secret_of_any_type(self, stack: Stack, tmp_path: Path) -> None:
-        """The search finds nothing with debug output, plain, `--diff`, `--json` and engine logs up to -v=8."""
+        """A stack has an integration of every credential type.
+
+        No command prints a secret or leaves it unencrypted on the disk, with debug output, `--diff`, `--json` and
+        engine logs up to `-v=8`.
+        """
         client_id, client_secret = canary("client-id"), canary("client-secret")
         (tmp_path / "project" / "client_secret").write_text(client_secret)
         key = unmask(stack)
@@ -312,7 +320,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_credentials_that_justt_repeats_are_not_shown(self, stack: Stack) -> None:
-        """Justt repeats credentials in messages, errorIds, headers, shapes and pages. None of them is shown."""
+        """Justt repeats credentials in messages, errorIds, headers, response shapes and pages.
+
+        `up`, `refresh` and `destroy` show none of them.
+        """
         unmask(stack)
         fates = ["400", "401", "403", "409", "413", "422", "307", "500", "shape", "html", "cut", "201"]
         with EchoServer() as echo:
@@ -334,7 +345,10 @@ class TestGate:
     @pytest.mark.slow
     @pytest.mark.parametrize("where", ["environment", "file"])
     def test_messages_are_withheld_after_a_rotation_by_reference(self, stack: Stack, where: str) -> None:
-        """After a rotation by reference, the old value is unknown here, and Justt's message is not shown."""
+        """After a rotation by reference, the provider can't know the old value.
+
+        So `up`, `refresh` and `destroy` don't show the messages of Justt, which may repeat it.
+        """
         unmask(stack)
         old, new, other = canary("old"), canary("new"), canary("other")
         stack.provide({"other": other})
@@ -372,7 +386,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_records_that_may_repeat_an_unknown_credential_are_withheld(self, stack: Stack) -> None:
-        """A record's id or source that may be a referenced value is not shown, and causes no failure."""
+        """Justt repeats a referenced value, which has changed since the create, as the id or source of a record.
+
+        `refresh` succeeds, and neither `refresh` nor `list` nor `doctor` shows the value.
+        """
         unmask(stack)
         given = canary("given")
         stack.secrets.append(given)
@@ -396,7 +413,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_ids_of_any_form_work_with_an_unknown_credential(self, stack: Stack) -> None:
-        """Justt's ids have no promised form. Create, read, list and look-up work with any form."""
+        """Justt promises no form of its ids, so an id may look like a credential that is given by reference.
+
+        Create, refresh and `list` work with ids of any form.
+        """
         stack.environ["GIVEN_VALUE"] = canary("given")
         with EchoServer() as echo:
             echo.new_id = "A7-x9_qqZZ81-lorem"
@@ -424,7 +444,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_messages_about_one_resource_hide_the_credentials_of_others(self, stack: Stack) -> None:
-        """The credentials of all resources in the state are known when Justt responds to one of them."""
+        """Justt's error about one resource repeats the credentials of other resources.
+
+        The provider knows the credentials of all resources in the state, and withholds the error's text.
+        """
         unmask(stack)
         stack.provide({"other": canary("other")})
         program = """
@@ -450,7 +473,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_commands_show_no_credentials_that_justt_repeats(self, stack: Stack) -> None:
-        """`list`, `doctor`, `recover` and `import` show no text that may repeat a secret of a state or an answer."""
+        """Justt's errors repeat a secret of the state or of an answer.
+
+        `list`, `doctor` and `import` show no text of these errors.
+        """
         unmask(stack)
         with EchoServer() as echo:
             stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "10"})
@@ -474,7 +500,10 @@ class TestGate:
 
     @pytest.mark.slow
     def test_misplaced_secrets_are_not_shown(self, stack: Stack) -> None:
-        """A secret of the wrong type or in the wrong argument is in no failure of check and in no pydantic error."""
+        """The program gives a secret of the wrong type, or to the wrong argument.
+
+        The preview fails and names each argument, but shows no secret.
+        """
         unmask(stack)
         stack.program("""
             key = secret("stripeKey")
@@ -503,7 +532,10 @@ class TestGate:
     def test_debug_output_of_an_internal_error_has_no_secret(
         self, stack: Stack, simulator: SimulatorServer, tmp_path: Path
     ) -> None:
-        """If an exception's text and locals have credentials, only its location and its frames are shown."""
+        """The text and the local variables of an internal error contain credentials.
+
+        The debug output shows only the error's location and its frames.
+        """
         sabotage(stack, tmp_path, "raise ValueError(f'{self} {inputs.reveal_payload()} {self._api.api_key}')")
         unmask(stack)
         stack.program("""
@@ -516,7 +548,10 @@ class TestGate:
         assert [each.method for each in simulator.requests] == ["GET"] or simulator.requests == []
 
     def test_process_arguments_have_no_secrets(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """No process has a secret in its arguments. Only the program has one in its environment, from the engine."""
+        """During an `up`, no process has a secret in its arguments.
+
+        Only the program's process has secrets in its environment, where the engine puts the configuration.
+        """
         if not Path("/proc/self/environ").exists():
             pytest.skip("needs /proc")
         simulator.options = type(simulator.options)(latency=1.5)
@@ -545,7 +580,7 @@ class TestOnPurpose:
 
     @pytest.mark.slow
     def test_each_entry_of_the_list_is_true(self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-        """Each entry of the list in SECURITY.md does show a secret, so the list has no outdated entry."""
+        """Each command and option that SECURITY.md lists as showing secrets does show one, so no entry is outdated."""
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
         stack.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("key"), "stripeKey": canary("old")})
         stack.program("""
@@ -577,7 +612,10 @@ class TestOnPurpose:
     def test_the_search_finds_each_kind_of_leak(
         self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
     ) -> None:
-        """A leak that is planted in any place, in any encoding, is found. So the gate can fail."""
+        """The test leaks a secret in each kind of place, in several encodings.
+
+        The search finds every leak, so the other tests of this module would fail if the provider leaked a secret.
+        """
         kinds = ["print", "log", "export", "base64", "url", "state", "half", "stderr", "error", "file", "config"]
         stack = Stack(tmp_path, engine_bin, environ={**UNBUFFERED})
         key = canary("key")

@@ -50,7 +50,10 @@ def test_preview_refuses_a_url_of_the_other_environment(
 
 
 def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: SimulatorServer) -> None:
-    """An empty key is an error in the configuration, for example from an unset variable in CI, and in a provider."""
+    """A transformation drops the key of a provider, or the key in the configuration is empty.
+
+    `up` fails, and doesn't use the key in JUSTT_API_KEY.
+    """
     stack.environ["JUSTT_API_KEY"] = canary("another-key")
     own = "opts=pulumi.ResourceOptions(provider=justt.Provider('own', api_key=secret('stripeKey'), opts=O)))"
     lost = "lambda each: pulumi.ResourceTransformationResult({**each.props, 'justt:apiKey': None}, each.opts)"
@@ -68,7 +71,10 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
 
 @pytest.mark.slow
 def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simulator: SimulatorServer) -> None:
-    """Refresh and destroy use the state's copy, and say so. An update and `--run-program` use the new setting."""
+    """After the user has corrected a setting, refresh and destroy still use the copy in the state.
+
+    Their errors say how to update it. An `up`, and `--run-program`, use the corrected setting.
+    """
     stack.program(PROGRAM)
     stack.up()
     stack.config({"justt:timeoutSeconds": "long"})

@@ -88,7 +88,10 @@ def shadow(project: Path, name: str, traces: Path) -> None:
 
 
 def test_no_module_of_the_program_shadows_ours(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
-    """Previews, creates, waits, refreshes, replacements and deletes work, and no such module even runs."""
+    """The program's folder has a broken module for each name that the provider process imports.
+
+    All commands work, and none of these modules runs.
+    """
     traces = tmp_path / "traces"
     traces.write_text("")
     needed = names()
@@ -112,7 +115,10 @@ def test_no_module_of_the_program_shadows_ours(stack: Stack, simulator: Simulato
 
 
 def test_another_dynamic_provider_finds_its_modules(stack: Stack) -> None:
-    """Only our own imports, in their thread, skip the program's folder."""
+    """The program also has a dynamic provider of its own, whose `create` imports a module of the program.
+
+    The import works, because only this package's imports skip the program's folder.
+    """
     (stack.project / "secrets.py").write_text("raise ImportError\n")
     (stack.project / "theirs.py").write_text(
         textwrap.dedent("""
@@ -134,7 +140,10 @@ def test_another_dynamic_provider_finds_its_modules(stack: Stack) -> None:
 
 
 def test_pythonsafepath_helps_where_the_sdk_itself_breaks(stack: Stack) -> None:
-    """`queue.py` stops the SDK's host at its start. With the variable, both the program and the host work."""
+    """If the program has a module `queue.py`, the SDK's host can't start.
+
+    With PYTHONSAFEPATH=1, both the program and the host work.
+    """
     (stack.project / "queue.py").write_text("raise ImportError('the program has this module')\n")
     stack.program(PROGRAM.format(name="first"))
 

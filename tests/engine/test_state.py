@@ -57,7 +57,10 @@ def stored(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def test_a_resource_takes_no_more_state_than_a_plain_one(stack: Stack, simulator: SimulatorServer) -> None:
-    """The state of an integration is at most 1.02 of that of a tutorial's dynamic provider with the same fields."""
+    """The state of an integration is at most 1.02 times as large as that of a simple dynamic provider.
+
+    Both resources have the same fields.
+    """
     stack.program(PLAIN + OURS)
     stack.up()
 
@@ -71,7 +74,10 @@ def test_a_resource_takes_no_more_state_than_a_plain_one(stack: Stack, simulator
 
 
 def test_the_state_shows_the_line_of_the_program(stack: Stack) -> None:
-    """Each resource has its own line of the program, and the lines of the components around it, but no machine path."""
+    """In the state, each resource has its own line of the program and the lines of the components around it.
+
+    The state has no path of the machine.
+    """
     stack.program(OURS)
     program = (stack.project / "__main__.py").read_text().splitlines()
     stack.up()

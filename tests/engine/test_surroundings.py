@@ -30,7 +30,7 @@ def assert_nothing_changes(stack: Stack, simulator: SimulatorServer) -> None:
 
 
 def test_a_stack_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> None:
-    """The integration belongs to the new name, and no request is sent."""
+    """After the user has renamed a stack, an update changes nothing, and a destroy deactivates its integration."""
     stack.program(PROGRAM)
     stack.up()
     stack.run("stack", "rename", "prod", "--stack", stack.name)
@@ -41,7 +41,10 @@ def test_a_stack_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> Non
 
 @pytest.mark.slow
 def test_a_project_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> None:
-    """A project's name is in the URNs, but in no request to Justt."""
+    """After the user has renamed a project, its URNs have the new name.
+
+    An update changes nothing, and a destroy deactivates the integration.
+    """
     stack.program(PROGRAM)
     stack.up()
     stack.run("stack", "rename", "organization/store/dev", "--stack", stack.name)
@@ -52,7 +55,10 @@ def test_a_project_can_be_renamed(stack: Stack, simulator: SimulatorServer) -> N
 
 @pytest.mark.slow
 def test_a_resource_can_be_moved_to_another_stack(stack: Stack, simulator: SimulatorServer) -> None:
-    """`pulumi state move` moves the integration: the first stack no longer has it, and the other stack does."""
+    """After `pulumi state move`, an update of the first stack doesn't deactivate the integration.
+
+    In the other stack, an update changes nothing, and a destroy deactivates the integration.
+    """
     stack.program(PROGRAM)
     stack.up()
     (moved,) = (resource["urn"] for resource in stack.recorded())
@@ -70,7 +76,7 @@ def test_a_resource_can_be_moved_to_another_stack(stack: Stack, simulator: Simul
 
 @pytest.mark.slow
 def test_default_providers_can_be_disabled(stack: Stack, simulator: SimulatorServer) -> None:
-    """A `justt.Provider` works if `pulumi:disable-default-providers` forbids the default one."""
+    """If `pulumi:disable-default-providers` forbids the default provider, all commands work with a `justt.Provider`."""
     stack.run("config", "set", "--path", "pulumi:disable-default-providers[0]", "*", "--stack", stack.name)
     own = 'opts=pulumi.ResourceOptions(provider=justt.Provider("own", api_key=secret("stripeKey")))'
     stack.program(PROGRAM.replace("    )\n", f"        {own},\n    )\n"))
@@ -103,7 +109,10 @@ def test_unusual_variables_change_nothing(stack: Stack, simulator: SimulatorServ
 
 @pytest.mark.slow
 def test_a_project_folder_can_be_read_only_or_a_link(stack: Stack, simulator: SimulatorServer) -> None:
-    """A checkout behind a symbolic link, and a read-only one, work with the same integration."""
+    """After the first update, the project folder becomes a symbolic link to a read-only folder.
+
+    An update and a refresh change nothing, and a destroy deactivates the integration.
+    """
     (stack.project / "key").write_text("rk_test_from_a_file")
     stack.program(PROGRAM.replace('secret("stripeKey")', 'justt.from_file(os.path.abspath("key"))'))
     stack.up()

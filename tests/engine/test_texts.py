@@ -31,7 +31,10 @@ def words(text: str) -> str:
 
 
 def test_credentials_of_another_resource_can_be_used(stack: Stack, simulator: SimulatorServer) -> None:
-    """`from_output(other.credentials)` gives the second resource the same secret fields, even in the first update."""
+    """A resource takes its credentials from another one with `from_output(other.credentials)`.
+
+    Both send the same secret fields, even in the first update.
+    """
     stack.program(PROGRAM + '    made("second", justt.credentials.ApiKeyOnly.from_output(first.credentials))\n')
     stack.preview()
     stack.up()
@@ -66,7 +69,7 @@ def test_credentials_of_another_resource_can_be_used(stack: Stack, simulator: Si
 )
 @pytest.mark.daily(2)
 def test_the_error_names_the_call_in_the_program(stack: Stack, program: str, text: str) -> None:
-    """The text names the call in the program, and no unrelated setting or argument."""
+    """If a call in the program gets an invalid value, the error names that call, and no other setting or argument."""
     stack.program(f"{PROGRAM}    {program}\n")
 
     shown = words(stack.up(fails=True).text)
@@ -78,7 +81,10 @@ def test_the_error_names_the_call_in_the_program(stack: Stack, program: str, tex
 
 @pytest.mark.slow
 def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: SimulatorServer) -> None:
-    """A 404 that is not about an integration points to the address, and never proves that an integration is gone."""
+    """If `justt:baseUrl` lacks its path, Justt answers 404 about the path and not about an integration.
+
+    The errors point to the address, and the integration stays in the state even with JUSTT_ON_MISSING=gone.
+    """
     stack.program(PROGRAM)
     stack.up()
     root = simulator.base_url.removesuffix("/v1")
@@ -93,7 +99,10 @@ def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: Simula
 
 @pytest.mark.slow
 def test_a_404_suggests_a_mistyped_id_first(stack: Stack, simulator: SimulatorServer) -> None:
-    """A 404 for an id in the program suggests the id before the key; a 404 for an id in the state does not."""
+    """If Justt answers 404 to an id in the program, the error says first to check the id.
+
+    If Justt answers 404 to an id in the state, the error doesn't say so.
+    """
     doubt = "First check the id: `pulumi-justt list` shows the ids of the account. The key from justt:apiKey"
     adopting = 'made("second", justt.credentials.ApiKeyOnly(api_key="k"), adopt_id="id-typo")'
     for program in (adopting, 'justt.PaymentIntegration.get("theirs", "id-typo")'):
@@ -113,7 +122,7 @@ MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
 
 
 @pytest.mark.slow
-def test_markup_in_responses_is_shown_unchanged(stack: Stack) -> None:
+def test_markup_in_responses_is_escaped(stack: Stack) -> None:
     """Pulumi interprets color tags. An unknown color would crash its CLI and leave the stack locked."""
     program = """
         justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
@@ -143,7 +152,10 @@ def test_markup_in_responses_is_shown_unchanged(stack: Stack) -> None:
 )
 @pytest.mark.daily(1)
 def test_markup_in_an_argument_is_refused(stack: Stack, simulator: SimulatorServer, argument: str, text: str) -> None:
-    """Pulumi shows each argument that is no secret, both in a preview and in an update."""
+    """If an argument that is no secret contains the start of a color tag, a preview fails and names the argument.
+
+    Pulumi would show its value.
+    """
     stack.program(f"""
         arguments = dict(external_identifier="made", integration_name="x", source="adyen",
             credentials=justt.credentials.Hmac(hmac=secret("stripeKey"), api_key="a-key-of-<{{%", merchant_code="M"))

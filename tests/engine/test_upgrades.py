@@ -16,7 +16,10 @@ from support.recorded_state import FOLDERS, INTEGRATION, Recorded
 @pytest.mark.parametrize("folder", FOLDERS, ids=[folder.name for folder in FOLDERS])
 @pytest.mark.daily(1)
 def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> None:
-    """An update sends only reads, and later previews show no change. Destroy deactivates the stack's integrations."""
+    """With the state of an earlier release, an update sends only reads, and later previews show no change.
+
+    Destroy deactivates exactly the integrations that the stack owns.
+    """
     stack = Stack(tmp_path, engine_bin)
     resources = Recorded(folder, stack, simulator).restore()
     integrations = [each for each in resources if each["type"] == INTEGRATION]
@@ -52,7 +55,7 @@ def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Pa
 
 
 def test_each_release_has_a_recorded_state() -> None:
-    """Each version in the changelog has recorded states. Record the states before a release."""
+    """The tests have a recorded state of each version in the changelog, and of the current version."""
     changelog = (ROOT / "CHANGELOG.md").read_text()
     released = {line[4:].partition("]")[0] for line in changelog.splitlines() if line.startswith("## [")}
 

@@ -60,7 +60,10 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def test_jobs_have_only_the_listed_permissions_and_secrets() -> None:
-    """Each job has exactly the entries in the table. Justt's keys are only in jobs with a protected environment."""
+    """Each job has exactly the permissions, the environment and the secrets in `JOBS`.
+
+    Only jobs with a protected environment get Justt's keys.
+    """
     found = {}
     for name in TEXTS:
         workflow = load(name)
@@ -86,7 +89,10 @@ def test_no_workflow_runs_untrusted_code() -> None:
 
 
 def test_two_updates_never_run_at_once() -> None:
-    """The second update waits until the first one ends, and does not cancel it. Only a preview is cancelled."""
+    """An update waits until the update before it has ended, and does not cancel it.
+
+    The previews of each pull request are a separate group.
+    """
     found = {name: load(name)["concurrency"] for name in TEXTS}
     assert found["up"] == {"group": "up-production", "cancel-in-progress": False}
     assert found["drift"]["cancel-in-progress"] is False
@@ -97,7 +103,10 @@ def test_two_updates_never_run_at_once() -> None:
 
 
 def test_actions_are_pinned() -> None:
-    """Each action names the same commit and version in every workflow. The checkout doesn't keep a token."""
+    """Each action is pinned to the same commit and version in every workflow.
+
+    The checkout step doesn't keep a token.
+    """
     pins: dict[str, list[str]] = {}
     for text in (*TEXTS.values(), OURS):
         for line in re.findall(r"uses: (.+)", text):
@@ -111,12 +120,15 @@ def test_actions_are_pinned() -> None:
 
 
 def test_no_external_input_is_inserted_into_a_script() -> None:
-    """External input reaches a script as a variable, since a name may contain shell code."""
+    """No script contains an expression of the workflow.
+
+    External input, which may contain shell code, reaches a script as a variable.
+    """
     assert [step["run"] for _, _, step in steps() if "${{" in step.get("run", "")] == []
 
 
 def test_the_page_shows_the_workflow() -> None:
-    """The documentation contains this file unchanged, and links to the other files."""
+    """The documentation contains preview.yml unchanged, and links to each workflow."""
     page = PAGE.read_text()
     assert f"```yaml\n{TEXTS['preview']}```\n" in page
     assert all(f"../../examples/workflows/{name}.yml" in page for name in TEXTS)
@@ -254,7 +266,7 @@ justt.PaymentIntegration(
 
 @pytest.fixture
 def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Runner]:
-    """Return a repository with a stack without secrets, and the secrets of its environments."""
+    """Return a runner with a stack that has no secrets, and with the secrets that the workflows name."""
     stack = Stack(tmp_path, engine_bin)
     stack.config({"justt:baseUrl": simulator.base_url})
     secrets = {name: canary(name.lower()) for _, _, names in JOBS.values() for name in names}
@@ -266,9 +278,9 @@ def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iter
 
 @pytest.mark.slow
 def test_every_step_works(runner: Runner, simulator: SimulatorServer) -> None:
-    """The preview and update jobs work for a merge and for a pull request.
+    """The preview and update jobs succeed for a merge, and the preview job succeeds for a pull request.
 
-    A preview sends no request and writes no state.
+    A preview job sends no request and writes no state, and its comment says if the preview failed.
     """
     stack = runner.stack
     stack.program(PROGRAM)
@@ -316,7 +328,10 @@ def test_every_step_works(runner: Runner, simulator: SimulatorServer) -> None:
 
 
 def test_an_update_after_a_killed_one_stops(runner: Runner, simulator: SimulatorServer) -> None:
-    """The next job stops before a create: its container has no journal, but the state has the pending operation."""
+    """An update job was killed during a create.
+
+    The next job has no journal, but the pending operation in the state stops it before a create.
+    """
     stack = runner.stack
     stack.program(PROGRAM)
     stack.environ |= runner.secrets
@@ -330,7 +345,10 @@ def test_an_update_after_a_killed_one_stops(runner: Runner, simulator: Simulator
 
 @pytest.mark.slow
 def test_drift_is_reported(runner: Runner, simulator: SimulatorServer) -> None:
-    """A FAILED integration fails only the `doctor` step. An INACTIVE integration or a refused key fails both steps."""
+    """In the drift job, a FAILED integration fails only the `doctor` step.
+
+    An INACTIVE integration or a refused key fails both steps.
+    """
     runner.stack.program(PROGRAM)
     runner.job("up", "up")
     (integration,) = simulator.records.integrations()
