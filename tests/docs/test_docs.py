@@ -81,7 +81,7 @@ def blocks_of(page: str) -> str:
 
 @pytest.fixture
 def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) -> Iterator[Session]:
-    """Return a page that is ready to run; afterwards, check that no secret leaked from it."""
+    """Return a session that is ready to run its page; afterwards, check that no secret leaked from it."""
     page: str = request.param
     text = blocks_of(page)
     is_bare = "$ pulumi stack init" in text
@@ -131,7 +131,7 @@ def test_contributing_names_existing_files_and_all_packages() -> None:
 
 @pytest.mark.parametrize("page", SESSIONS)
 def test_all_blocks_are_run(page: str) -> None:
-    """The tests run every block, and another block uses each file that a page writes."""
+    """Each block of a page can be run, and another block names each Python file that the page writes."""
     blocks = read((ROOT / page).read_text())
     files = [block for block in blocks if block.language == "python" and block.file]
     unused = [
@@ -152,7 +152,7 @@ def test_all_blocks_are_run(page: str) -> None:
     indirect=True,
 )
 def test_page_does_what_it_shows(session: Session) -> None:
-    """Each block of the page does what the page says."""
+    """The test runs all blocks of a page in order. Each command succeeds and prints the output that the page shows."""
     session.run()
 
 
@@ -165,7 +165,7 @@ def test_examples_are_run() -> None:
 
 @pytest.mark.parametrize("command", ELSEWHERE)
 def test_commands_of_elsewhere_are_run_by_other_tests(command: str) -> None:
-    """Another test runs each command of ELSEWHERE, and a page contains it."""
+    """Each command in `ELSEWHERE` is on a page, and the file that `ELSEWHERE` names runs it."""
     file, words = ELSEWHERE[command]
     assert words in (ROOT / file).read_text()
     assert any(f"$ {command}" in (ROOT / page).read_text() for page in PAGES)
@@ -186,14 +186,17 @@ def test_commands_of_elsewhere_are_run_by_other_tests(command: str) -> None:
     ],
 )
 def test_a_block_that_cannot_run_is_rejected(text: str, reason: str) -> None:
-    """A block that no test would run is an error, whatever its fence."""
+    """If a page has a block that no test would run, `read` raises an error with the line."""
     with pytest.raises(NotRunnable) as raised:
         read(text)
     assert reason in str(raised.value)
 
 
 def test_blocks_are_parsed() -> None:
-    """Programs, continuations, files, commands and their output are recognized, and an indented block is dedented."""
+    """The parser finds programs, files, commands that continue on the next line, and their output.
+
+    It removes the indentation of a block in a list.
+    """
     page = """
         # A page
 
@@ -266,7 +269,7 @@ Duration: 2s
     ],
 )
 def test_screens_are_compared(screen: str, is_same: bool) -> None:
-    """Text that varies between runs is ignored, and everything else is compared."""
+    """The comparison of outputs ignores text that varies between runs, and notices every other difference."""
     shown, real = comparable(screen.splitlines()), comparable(PRINTED.splitlines())
     assert matches([*map(without_ids, shown)], [*map(without_ids, real)]) == is_same
 
@@ -293,7 +296,10 @@ def shell(tmp_path: Path) -> Callable[..., Session]:
     ],
 )
 def test_a_wrong_page_fails(shell: Callable[..., Session], lines: list[str], reason: str) -> None:
-    """A failed command or different output is an error with the page, the line and the actual output."""
+    """If a command fails or prints other output than the page shows, the session fails.
+
+    The error names the page and shows the reason.
+    """
     with pytest.raises(AssertionError) as raised:
         shell(*lines).run()
     assert reason in str(raised.value)
@@ -301,7 +307,10 @@ def test_a_wrong_page_fails(shell: Callable[..., Session], lines: list[str], rea
 
 
 def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None:
-    """Secrets given to a page must not appear in its output, including secrets that were typed."""
+    """A page prints a secret that it got in a variable or on standard input.
+
+    The search for secrets at its end fails.
+    """
     for command in ('echo "$STRIPE_KEY"', "cat"):
         leaky = shell(f"$ {command}")
         leaky.run()
@@ -311,7 +320,10 @@ def test_a_page_that_shows_a_secret_fails(shell: Callable[..., Session]) -> None
 
 
 def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
-    """UPDATE_DOCS writes the actual output, keeps matching output, and keeps the ids of the page."""
+    """With UPDATE_DOCS=1, a session writes the actual output into its page.
+
+    It keeps output that matches, and the page's ids.
+    """
     shown, ours = (f"{digit * 8}-0000-4000-8000-000000000000" for digit in "ab")
     before = [
         "$ make up # elsewhere",
@@ -337,7 +349,10 @@ def test_screens_are_rewritten(shell: Callable[..., Session], monkeypatch: pytes
 
 
 def test_an_id_stands_for_one_integration() -> None:
-    """An id in shown output keeps its meaning for the whole page, and two ids are never the same integration."""
+    """An id on a page stands for the same integration throughout the page.
+
+    Two ids never stand for the same integration.
+    """
     ids, (a, b, here, there) = Ids(), [f"{digit * 8}-0000-4000-8000-000000000000" for digit in "abcd"]
     assert ids.learn([f"id: {a}", "other"], ["more", f"id: {here}"])
     assert ids.to_real(f"adopt {a}, not {b}") == f"adopt {here}, not {b}"
@@ -364,7 +379,7 @@ def test_links_lead_to_existing_headings(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_named_tests_exist(page: str) -> None:
-    """A test that a page names next to a link to its file is in that file."""
+    """If a page names a test next to a link to a file, the file has that test."""
     text = (ROOT / page).read_text()
     missing = [
         name
@@ -376,7 +391,10 @@ def test_named_tests_exist(page: str) -> None:
 
 
 def test_the_fault_table_is_complete() -> None:
-    """The table of failures has the rows of all scenarios in order, as `make faults` prints them."""
+    """The table in failures.md has the rows of each scenario for both providers.
+
+    Their order is that of `make faults`.
+    """
     page = (ROOT / "docs" / "explanation" / "failures.md").read_text()
     table = page.partition("<!-- make faults -->\n")[2].partition("<!-- end -->")[0]
     rows = re.findall(r"^\| (.+?) \| (ours|plain)", table, re.MULTILINE)

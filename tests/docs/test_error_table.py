@@ -12,7 +12,7 @@ PACKAGE = error_table.package()
 
 
 def test_the_page_matches_the_source() -> None:
-    """docs/errors.md has every current text, and no other."""
+    """docs/errors.md equals the page that the generator makes from the current source."""
     kept = (ROOT / "docs" / "errors.md").read_text().splitlines()
     made = error_table.page(PACKAGE).splitlines()
     missing, stale = [line for line in made if line not in kept], [line for line in kept if line not in made]
@@ -21,7 +21,7 @@ def test_the_page_matches_the_source() -> None:
 
 
 def test_every_text_of_the_package_is_read() -> None:
-    """The generator can read, and has a section for, each text that is raised, shown or yielded."""
+    """The generator can read each text that the package raises, shows or yields, and has a section for it."""
     assert error_table.unread(PACKAGE) == []
 
 
@@ -50,7 +50,7 @@ def test_every_text_of_the_package_is_read() -> None:
     ],
 )
 def test_an_unreadable_text_is_listed(statement: str) -> None:
-    """A text that the generator can't read is listed with its line, and not silently omitted."""
+    """If the generator can't read a text, it lists the line of the text as unread and doesn't omit it silently."""
     code = f"def check(operation, remediation, lost, text) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert [
         line
@@ -75,7 +75,10 @@ def test_an_unreadable_text_is_listed(statement: str) -> None:
     ],
 )
 def test_a_new_text_is_found(statement: str, text: str) -> None:
-    """A new text is added to the page automatically. If it belongs to no section, it's listed as unread."""
+    """If the package gets a new text, the generator adds it to the page.
+
+    A text that belongs to no section is listed as unread.
+    """
     code = f"def check(operation, count, word, known) -> Iterator[tuple[str, str]]:\n    {statement}\n"
     assert text in [each.text for each in Source("api.client", code).texts]
     assert any(text in line for line in error_table.page([Source("api.client", code)]).replace("\\", "").splitlines())
@@ -83,9 +86,9 @@ def test_a_new_text_is_found(statement: str, text: str) -> None:
 
 
 def test_conditions_come_from_docstrings() -> None:
-    """A text gets the `Raises:` entry of its function, or else of the caller.
+    """The generator takes a text's condition from the `Raises:` of its function, or else of the caller.
 
-    Entries of one class match its texts in order.
+    If one class has several entries, they match its texts in order.
     """
     code = '''
 def outer():
@@ -121,7 +124,7 @@ def inner():
 
 
 def test_no_entry_of_the_generator_is_stale() -> None:
-    """Each section part, placeholder and exception in the generator still exists in the package."""
+    """Each section, placeholder and exception that the generator names still exists in the package."""
     named = set().union(*(source.named for source in PACKAGE))
     assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
     places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"warning_or_note.", "operation."}

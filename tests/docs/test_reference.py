@@ -20,12 +20,12 @@ def test_the_page_matches_the_code(name: str) -> None:
 
 
 def test_every_reference_page_is_generated() -> None:
-    """A page of the reference that no code generates would become outdated."""
+    """The folder docs/reference has only pages that the generator makes, because other pages would become outdated."""
     assert {path.name for path in reference.FOLDER.iterdir()} == reference.pages().keys()
 
 
 def test_every_setting_is_documented() -> None:
-    """The tables in config.py, the source of the page, have each key and variable that the code reads."""
+    """The tables in config.py, from which the page is made, have each key and variable that the code reads."""
     table = {key.partition(":")[2]: variable for key, (variable, _) in reference.settings_table().items()}
     known = {key: variable or "none, on purpose" for key, variable in config.VARIABLES.items()}
     assert table == known
@@ -33,7 +33,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_public_name_is_documented() -> None:
-    """Each public name has a heading, and each argument has a description."""
+    """In the reference of resources, each public name has a heading, and each argument has a row."""
     page = reference.pages()["resources.md"]
     assert [name for name in pulumi_justt.__all__ if f"\n## {name}\n" not in page] == []
     assert [name for name in credentials.__all__ if f"\n### {name}\n" not in page] == ["Credentials"]
@@ -45,7 +45,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """The page has the help of each command, at any depth."""
+    """The reference of the command line has the help of each command and subcommand."""
     page = reference.pages()["command-line.md"]
     lines = [f"$ {context.command_path} --help" for context in reference.commands()]
     assert [line for line in lines if f"{line}\nUsage: " not in page] == []

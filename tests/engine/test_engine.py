@@ -405,7 +405,10 @@ class TestRefused:
     @pytest.mark.parametrize("case", REFUSED)
     @pytest.mark.daily(1)
     def test_invalid_arguments_are_reported_at_once(self, shared: Stack, case: str) -> None:
-        """All invalid arguments are reported at once, under the program's names, without a secret."""
+        """If several arguments are invalid, a preview names all of them.
+
+        It uses the program's names, and shows no secret.
+        """
         given, expected = REFUSED[case]
         arguments = ", ".join(f"{name}={value}" for name, value in {**VALID, **given}.items())
         shared.program(f'justt.PaymentIntegration("bad", {arguments})\n')
@@ -416,7 +419,7 @@ class TestRefused:
         assert "Traceback" not in text
 
     def test_a_surplus_field_of_an_object_is_rejected(self, shared: Stack) -> None:
-        """A field that the type of an object lacks is rejected by name."""
+        """If an object has a field that the credential type lacks, a preview fails and names the field."""
         shared.program(
             'whole = pulumi.Output.all(apikey=secret("stripeKey"))\n'
             'justt.PaymentIntegration("bad", external_identifier="x", integration_name="X", source="stripe",\n'
@@ -450,7 +453,7 @@ class TestRefused:
         stack.assert_no_leak()
 
     def test_plain_text_api_key_is_rejected(self, shared: Stack) -> None:
-        """A plain-text API key in the configuration is rejected, with the command that encrypts it."""
+        """If the configured API key is plain text, a preview fails and shows the command that encrypts it."""
         kept = shared.secrets[0]
         shared.config({"justt:apiKey": "not-so-secret"})
         shared.program(stripe())
@@ -498,7 +501,10 @@ class TestAccounts:
     def test_an_integration_of_another_environment_is_not_touched(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:
-        """Preview, refresh and destroy don't touch an integration of another environment."""
+        """If the configuration has another environment than the state, no command touches the integration.
+
+        Preview, refresh and destroy fail and send nothing.
+        """
         stack.program(stripe())
         stack.up()
         methods(simulator)

@@ -326,7 +326,10 @@ def test_invalid_credentials_are_reported(stack: Stack, simulator: SimulatorServ
 
 @pytest.mark.slow
 def test_invalid_referenced_credentials_are_reported(stack: Stack, simulator: SimulatorServer) -> None:
-    """The create validates the value of a variable or a file in the same way, before sending it."""
+    """The create validates the values of variables and files by the same rules as other values.
+
+    If one is invalid, the create sends nothing.
+    """
     (stack.project / "key.pem").write_text(PUBLIC)
     (stack.project / "key").write_text("key-1 \n")
     credentials = "Sftp(username=from_env('SFTP_USER'), password=from_file('key'), private_key=from_file('key.pem'))"

@@ -125,7 +125,10 @@ def held_by_another_resource(stack: Stack, simulator: SimulatorServer, calls: Ca
 
 
 def adopted_by_an_earlier_command(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """The journal of this machine has the adoption, for which the engine makes no call."""
+    """This command calls the provider only for the owner.
+
+    So only this machine's journal shows that another resource adopted the integration.
+    """
     mine = owner(stack)
     stack.program(integration(None, name="owner") + adopter(mine))
     stack.up("--target", urn(stack, "adopter"))

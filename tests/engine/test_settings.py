@@ -39,7 +39,7 @@ def words(text: str) -> str:
 def test_preview_refuses_a_url_of_the_other_environment(
     stack: Stack, environment: str, base_url: str, text: str
 ) -> None:
-    """No spelling of a base URL reaches an environment other than the configured one."""
+    """If the base URL does not belong to the configured environment, in any spelling, a preview fails and says so."""
     stack.program(PROGRAM)
     stack.config({"justt:environment": environment, "justt:baseUrl": base_url})
 

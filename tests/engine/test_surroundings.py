@@ -96,7 +96,7 @@ def test_default_providers_can_be_disabled(stack: Stack, simulator: SimulatorSer
 )
 @pytest.mark.slow
 def test_unusual_variables_change_nothing(stack: Stack, simulator: SimulatorServer, variables: dict[str, str]) -> None:
-    """A command works without a locale, without a home, or without asserts and docstrings."""
+    """All commands work without a locale, without a home folder, and without asserts and docstrings."""
     stack.environ |= variables
     stack.program(PROGRAM)
     stack.preview()

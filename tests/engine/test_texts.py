@@ -123,7 +123,10 @@ MARKUP = "<{%bogus%}> <{%fg 1%}> <{%"
 
 @pytest.mark.slow
 def test_markup_in_responses_is_escaped(stack: Stack) -> None:
-    """Pulumi interprets color tags. An unknown color would crash its CLI and leave the stack locked."""
+    """If Justt's response contains color tags, the provider adds a space to each tag, and Pulumi shows it as text.
+
+    An unknown color would crash the CLI and leave the stack locked.
+    """
     program = """
         justt.PaymentIntegration("made", external_identifier="%s", integration_name="x", source="stripe",
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))

@@ -41,7 +41,7 @@ def idle_host() -> Iterator[Host]:
 
 
 def test_the_whole_lifecycle_works(host: Host, simulator: SimulatorServer) -> None:
-    """Check, create, diff, read, update and delete work together without losing any value."""
+    """The host serves check, create, diff, read, update and delete of one integration, and loses no value."""
     inputs, failures = host.check({}, INPUTS)
     assert failures == []
     assert inputs == {**INPUTS, "merchantAccountCodes": ["a", "b"], "environment": "simulator"}
@@ -65,7 +65,7 @@ def test_the_whole_lifecycle_works(host: Host, simulator: SimulatorServer) -> No
 
 
 def test_whole_numbers_are_sent_to_justt(host: Host, simulator: SimulatorServer) -> None:
-    """A number that was a float on the wire is sent to Justt as the whole number in the program."""
+    """The engine passes each number as a float. Justt gets a whole number as it is in the program."""
     simulator.options = dataclasses.replace(simulator.options, extra_secret_types=frozenset({"NEW"}))
     payload = {"port": 22, "ratio": 0.5, "deep": [{"port": 2200}]}
     inputs, failures = host.check({}, {**INPUTS, "secretType": "NEW", "secretPayload": payload, "allowUnlisted": True})
@@ -92,7 +92,10 @@ def test_whole_numbers_are_sent_to_justt(host: Host, simulator: SimulatorServer)
     ],
 )
 def test_unknown_values_are_accepted_anywhere(idle_host: Host, path: list[str | int]) -> None:
-    """An unknown value passes check. In diff, an unknown API field counts as a change."""
+    """If the value of any property is unknown, `check` accepts it.
+
+    In `diff`, an unknown value that is sent to Justt counts as a change.
+    """
     known, _ = idle_host.check({}, {**INPUTS, "referenceAccountId": "acc"})
     news: dict[str, Any] = json.loads(json.dumps(known))
     target: Any = news
@@ -109,7 +112,7 @@ def test_unknown_values_are_accepted_anywhere(idle_host: Host, path: list[str | 
 
 
 def test_failures_name_no_value(host: Host) -> None:
-    """A failure names no property, so the engine prints no value with it."""
+    """The failures of `check` name no property to the engine, so the engine prints no value with them."""
     _, failures = host.check({}, {**INPUTS, "secretPayload": {"hmac": SECRETS[0], "api_key": SECRETS[1]}, "source": 5})
     assert sorted(failures) == [
         "credentials.api_key: is not a field of Hmac (did you mean 'apiKey'?)",
@@ -118,7 +121,7 @@ def test_failures_name_no_value(host: Host) -> None:
 
 
 def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> None:
-    """An error is one line, which the engine prints as `JusttError: ...` after the SDK's header without a traceback."""
+    """An error of the provider is one line, `JusttError: ...`, without a traceback."""
     inputs, _ = host.check({}, INPUTS)
     simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({"another"}))
     with pytest.raises(HostError) as caught:
@@ -131,7 +134,10 @@ def test_an_error_is_one_paragraph(host: Host, simulator: SimulatorServer) -> No
 
 
 def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
-    """JUSTT_DEBUG=1 adds tracebacks and one line for each request, and still no secret."""
+    """With JUSTT_DEBUG=1, the host adds a traceback to each error and prints one line for each request.
+
+    It prints no secret.
+    """
     key = canary("api-key")
     with Host({"justt:baseUrl": simulator.base_url, "justt:apiKey": key}, JUSTT_DEBUG="1") as host:
         inputs, _ = host.check({}, INPUTS)
@@ -144,7 +150,7 @@ def test_debug_shows_frames_and_requests(simulator: SimulatorServer) -> None:
 
 
 def test_concurrent_calls_get_their_own_responses(host: Host, simulator: SimulatorServer) -> None:
-    """Calls in all of the host's threads share one client, and each gets its own response."""
+    """Concurrent creates share one client, and each create gets its own response."""
     inputs, _ = host.check({}, INPUTS)
 
     def create(number: int) -> tuple[str, dict[str, Any]]:
@@ -163,12 +169,15 @@ WAIT: dict[str, Any] = {"source": "adyen", "timeoutSeconds": 300, "__provider": 
 
 
 def asked(simulator: SimulatorServer) -> set[str]:
-    """Return the ids of the records that were read."""
+    """Return the ids of the records that the provider has read."""
     return {each.path.rpartition("/")[2] for each in simulator.requests if each.method == "GET"} - {"integrations"}
 
 
 def test_the_whole_lifecycle_of_a_wait_works(host: Host, simulator: SimulatorServer) -> None:
-    """Numbers are ints, a wait for a ready integration ends at once, and only create and read send requests."""
+    """The host serves check, create, diff, update, read and delete of a wait for a ready integration.
+
+    Only create and read send requests, and whole numbers stay whole.
+    """
     integration, _ = host.create(host.check({}, INPUTS)[0])
     simulator.records.set_status(integration, "SUCCESSFUL")
     simulator.clear_requests()
@@ -191,7 +200,7 @@ def test_the_whole_lifecycle_of_a_wait_works(host: Host, simulator: SimulatorSer
 
 
 def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) -> None:
-    """The host serves sixteen calls at a time. A create that follows fifty waits ends while they wait."""
+    """The host serves sixteen calls at a time. A create that follows fifty waits still ends before any wait."""
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
     # Each wait uses its own account: in one account they would share their reads, and could not be told apart here.
     ids = {f"acc_{n}": simulator.records.add_integration(new, f"acc_{n}") for n in range(50)}
@@ -212,10 +221,10 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
 
 @pytest.mark.slow
 def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
-    """In each of 50 new hosts, creates are sent while more waits than workers wait.
+    """In each of 50 new hosts, more waits run than the host has workers, and creates still end before any wait.
 
-    The checks before them fill the host's queue, as those of a program's resources do. Its executor then counts busy
-    threads as idle ones.
+    The checks before them fill the host's queue, as those of a program's resources do. The host's executor then counts
+    busy threads as idle ones.
     """
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
     # The fifty hosts use one key, and send more requests than Justt allows for a key in a minute.
@@ -246,7 +255,7 @@ def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) ->
 
 @pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
 def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, workers: str, at_once: int) -> None:
-    """JUSTT_WORKERS limits how many creates run at the same time; with 4, the host's pool has the SDK's size."""
+    """JUSTT_WORKERS limits the number of creates that run at the same time. Without the variable, the limit is 16."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config, JUSTT_WORKERS=workers) as host:
         simulator.add_fault(Fault.parse("POST /integrations hang-after-commit=600"))
@@ -260,10 +269,10 @@ def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, worke
 
 @pytest.mark.slow
 def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: SimulatorServer) -> None:
-    """A single create without a response waits twice; sixteen concurrent creates wait at most four times in total.
+    """Sixteen concurrent creates get no response, and four workers serve them.
 
-    The account is listed twice after each wait. If each group of four creates (one for each worker) waited on its own,
-    there would be eight waits.
+    A single create would wait twice; all of them together wait at most four times. The account is listed twice after
+    each wait. If each group of four creates waited on its own, there would be eight waits.
     """
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:timeoutSeconds": "3"}
     simulator.add_fault(Fault.parse("POST /integrations status=503"))
@@ -280,7 +289,10 @@ def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: Si
 
 
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
-    """Justt's quota is per key, so the requests of waits leave less of it for creates."""
+    """A `PaymentIntegration` and an `IntegrationReady` share one client, because Justt's quota is per key.
+
+    Once a create has used the quota, a wait sends no request.
+    """
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:requestsPerMinute": "2"}
     with Host(config) as host:
         made, _ = host.create({**INPUTS, "environment": "simulator"})
@@ -293,7 +305,7 @@ def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
 
 
 def test_a_wait_ends_when_its_engine_leaves(host: Host, simulator: SimulatorServer) -> None:
-    """After the engine has left, the wait sends no more reads, and nothing is deactivated."""
+    """If the engine leaves during a wait, the provider sends no more reads and deactivates nothing."""
     made, _ = host.create({**INPUTS, "environment": "simulator"})
     wait = host.begin_create({**WAIT, "integrationId": made, "environment": "simulator"})
     eventually(lambda: asked(simulator) == {made})
@@ -309,7 +321,7 @@ def test_a_wait_ends_when_its_engine_leaves(host: Host, simulator: SimulatorServ
 
 
 def leave(simulator: SimulatorServer, host: Host, fault: str) -> None:
-    """Start a create that meets *fault*, and cancel it when it has started."""
+    """Start a create that meets *fault*, and cancel it once the fault has hit its request."""
     simulator.add_fault(Fault.parse(fault))
     create = host.begin_create({**INPUTS, "environment": "simulator"})
     eventually(lambda: has_fired(simulator))
@@ -322,7 +334,10 @@ def methods(simulator: SimulatorServer) -> list[str]:
 
 
 def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: SimulatorServer) -> None:
-    """A create that waits for its snapshot sends no POST after the engine has left: its id could not be stored."""
+    """If the engine leaves while a create takes its snapshot, the provider sends no POST.
+
+    No state could store the id.
+    """
     leave(simulator, host, "GET /integrations latency=3 times=1")
     eventually(lambda: methods(simulator) == ["GET"])
     time.sleep(0.5)  # enough time for a POST to arrive
@@ -333,7 +348,11 @@ def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: Simula
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer, policy: str) -> None:
-    """The error says at once that the integration may exist. The integrations of the next run are not touched."""
+    """The engine leaves during a create whose response is lost.
+
+    The provider warns at once that the integration may exist, and doesn't touch the integration that the next run
+    creates.
+    """
     config = {
         "justt:baseUrl": simulator.base_url,
         "justt:apiKey": canary("api-key"),
@@ -356,7 +375,7 @@ def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer
 @pytest.mark.parametrize("debug", ["0", "1"])
 @pytest.mark.daily(1)
 def test_a_create_is_undone_if_stderr_is_closed(simulator: SimulatorServer, debug: str) -> None:
-    """A killed CLI has closed the other end of stderr, and the provider still undoes the create."""
+    """If a killed CLI has closed the provider's stderr, the provider still undoes its create."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     with Host(config, JUSTT_DEBUG=debug) as host:
         assert host.process.stderr is not None

@@ -38,7 +38,10 @@ from support.host import INPUTS, Host
     ],
 )
 def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool | None]) -> None:
-    """A busy machine may refuse one connection, or time out once. Neither ends a process."""
+    """The process counts its engine as gone only after three refused connections in a row.
+
+    A busy machine may refuse one connection, or let one time out.
+    """
     connections = [*before, False, False, False]
     left = iter(connections)
     naps: list[float] = []
@@ -65,7 +68,10 @@ def test_only_refusals_in_a_row_mean_that_the_engine_is_gone(before: list[bool |
 def test_only_the_host_has_an_engine(
     module: str | None, argument: str, address: tuple[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the SDK's host with an address has an engine. For example, the process of a user's tests has none."""
+    """Only the process of the SDK's host, started with an address, has an engine.
+
+    For example, the process of a user's tests has none.
+    """
     main = SimpleNamespace(__spec__=module and SimpleNamespace(name=module))
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", ["-m", argument])
@@ -79,7 +85,10 @@ def test_only_the_host_has_an_engine(
 def test_a_later_engine_with_the_same_port_has_another_identity(
     family: socket.AddressFamily, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All processes of one command compute the same identity, and no process of a later command computes it."""
+    """All processes of one command compute the same identity of their engine.
+
+    The processes of a later command compute another one, even if its engine has the same port.
+    """
     monkeypatch.setitem(
         sys.modules, "__main__", SimpleNamespace(__spec__=SimpleNamespace(name="pulumi.dynamic.__main__"))
     )
@@ -123,7 +132,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @contextlib.contextmanager
 def call(calls: Calls, pool: ThreadPoolExecutor) -> Iterator[Callable[[], bool]]:
-    """Serve a call in its own thread. The returned function checks in that thread whether it's cancelled."""
+    """Serve a call in its own thread. The yielded function checks in that thread whether the call is cancelled."""
     asked, answered, end = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
     answers: list[bool] = []
 
@@ -150,7 +159,7 @@ def call(calls: Calls, pool: ThreadPoolExecutor) -> Iterator[Callable[[], bool]]
 
 
 def test_a_process_without_calls_exits_at_once(calls: Calls, pool: ThreadPoolExecutor) -> None:
-    """Between calls, the process exits without waiting."""
+    """If the engine is gone and no call is in progress, the process exits without waiting."""
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
 
@@ -158,7 +167,10 @@ def test_a_process_without_calls_exits_at_once(calls: Calls, pool: ThreadPoolExe
 
 
 def test_a_request_in_flight_may_use_its_timeout(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """The process waits for the response to a POST until the request's timeout, and then exits despite the call."""
+    """If the engine is gone during a request, the process waits for the response until the request's timeout.
+
+    Then it exits, although the call has not ended.
+    """
     with call(calls, pool) as is_cancelled:
         clock.now = 100.0
         assert not is_cancelled()
@@ -172,7 +184,7 @@ def test_a_request_in_flight_may_use_its_timeout(calls: Calls, clock: Clock, poo
 
 
 def test_the_process_waits_for_an_undo(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """A call that finds that it's cancelled ends, or undoes its create. The process waits for that."""
+    """A call that finds that it is cancelled may undo its create. The process exits only after that call has ended."""
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
         finished = pool.submit(calls.finish)
@@ -184,7 +196,10 @@ def test_the_process_waits_for_an_undo(calls: Calls, clock: Clock, pool: ThreadP
 
 
 def test_a_call_without_a_recent_request_is_cut_off(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
-    """Retries of a read, or a wait for the rate limit, would keep the process alive for minutes."""
+    """If a call has sent no request for longer than the timeout, the process exits without waiting for the call.
+
+    Retries of a read would otherwise keep the process alive for minutes.
+    """
     with call(calls, pool) as is_cancelled:
         assert not is_cancelled()
         clock.now = 36.0
@@ -193,7 +208,7 @@ def test_a_call_without_a_recent_request_is_cut_off(calls: Calls, clock: Clock, 
 
 
 def test_queued_calls_send_nothing_after_the_engine_has_left() -> None:
-    """A call that was queued when the engine left sends no request."""
+    """If the engine leaves while a call is queued, the call fails without a request."""
     provider = IntegrationProvider()
 
     def serve(context: object) -> None:
@@ -224,7 +239,7 @@ def start(engine: socket.socket, simulator: SimulatorServer) -> Host:
 
 
 def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
-    """An idle host runs as long as its engine listens, even without calls, and exits soon afterwards."""
+    """A host without calls runs as long as its engine listens, and exits soon after the engine is gone."""
     with start(engine, simulator) as host:
         host.check({}, INPUTS)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -237,7 +252,10 @@ def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simul
 
 @pytest.mark.slow
 def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: SimulatorServer) -> None:
-    """An engine on an overloaded machine may accept no connection for a while, but it still listens."""
+    """An engine on an overloaded machine listens but accepts no connection for a while.
+
+    The host process keeps running and serves the next call.
+    """
     with contextlib.ExitStack() as waiting, start(engine, simulator) as host:
         host.check({}, INPUTS)
         engine.listen(0)
@@ -251,7 +269,7 @@ def test_a_busy_engine_does_not_count_as_gone(engine: socket.socket, simulator: 
 
 @pytest.mark.slow
 def test_an_engine_that_was_never_reachable_is_not_watched(simulator: SimulatorServer) -> None:
-    """If connections to the engine are refused from the start, refusals have no meaning."""
+    """If connections to the engine are refused from the start, the host process keeps running and serves calls."""
     with Host({"justt:baseUrl": simulator.base_url}) as host:
         host.check({}, INPUTS)
         with pytest.raises(subprocess.TimeoutExpired):

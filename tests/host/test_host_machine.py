@@ -1,8 +1,8 @@
 """Random programs and random faults, with the provider's real host process and a simulator on a socket.
 
-It runs few programs, in real time: each command starts its own process, as the engine does, with concurrent calls.
-`test_state_machine` runs thousands with the core only, `model_user` has the invariants, and `pulumi_model` says how to
-run more.
+The module runs few programs, in real time: each command starts its own process, as the engine does, with concurrent
+calls. `test_state_machine` runs thousands with the core only, `model_user` has the invariants, and `pulumi_model` says
+how to run more.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Hosts:
         return any(each.value == FATAL for each in self.simulator.faults)
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
-        """Replace the faults."""
+        """Replace the simulator's faults with the *planned* ones."""
         come: Counter[str] = Counter()
         faults = []
         for each in planned:
@@ -170,7 +170,7 @@ class Hosts:
         ]
 
     def tell(self, integration_id: str, status: str) -> None:
-        """Set a status."""
+        """Set the status of an integration at Justt."""
         self.simulator.records.set_status(integration_id, status)
 
     def intrude(self, source: str) -> None:
@@ -204,7 +204,7 @@ class HostProcesses:
             return self._of[provider]
 
     def kill(self) -> None:
-        """Kill all of them."""
+        """Kill all host processes of the command."""
         with self._lock:
             self.is_killed = True
             for host in self.hosts:
@@ -236,7 +236,7 @@ PLAN = troubles(KNOWN, storm=2, least=1)
 
 
 class HostMachine(RuleBasedStateMachine):
-    """A user at work, with faults of Justt and the network."""
+    """A user who changes a program and runs commands, while Justt and the network have faults."""
 
     def __init__(self, policy: str, seen: Counter[str]) -> None:
         super().__init__()
@@ -272,7 +272,7 @@ class HostMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Check the invariant after every step."""
+        """Check after every step that no integration is lost or doubled."""
         if hasattr(self, "project"):
             self.project.assert_nothing_lost_or_doubled()
 
@@ -348,7 +348,10 @@ def cover_rare_events(project: Project, hosts: Hosts) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_nothing_is_lost_or_doubled(policy: str) -> None:
-    """The core's invariants hold for the engine's process, with concurrent calls and real timeouts."""
+    """Random programs run against real host processes, with faults, concurrent calls and real timeouts.
+
+    After each command, no integration is lost or doubled, and all events of `REACHED` have occurred.
+    """
     seen: Counter[str] = Counter()
     lost = {"candidates were named"} if policy == "refuse" else {"the policy claimed a candidate"}
 

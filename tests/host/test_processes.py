@@ -28,7 +28,10 @@ with ThreadPoolExecutor(int(sys.argv[3])) as pool:
 
 @pytest.mark.slow
 def test_processes_that_share_a_quota_all_finish(simulator: SimulatorServer) -> None:
-    """All requests succeed, although they are more than a minute allows, and few get a 429."""
+    """Three processes with one key send more requests than Justt allows in a minute.
+
+    All requests succeed, and few responses are a 429.
+    """
     arguments = [sys.executable, "-c", PROGRAM, simulator.base_url, str(READS), str(THREADS)]
     running = [subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)]
     for process in running:

@@ -76,7 +76,7 @@ class Fake(Contender):
         return [sys.executable, "-I", "-S", "-c", ONE_REQUEST, self._address, step, failing]
 
     def environ(self, integrations: int, secret: str) -> dict[str, str]:
-        """Record the secret for the test."""
+        """Return no variables, and record the secret for the test."""
         assert integrations == 5
         self.secrets.append(secret)
         return {}
@@ -114,9 +114,9 @@ def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
 
 @pytest.mark.slow
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
-    """No step fails on the real engine, and each contender sends its requests.
+    """On the real engine, each contender runs each step without a failure and with the expected number of requests.
 
-    The state of `floor` has one secret and one plain property, and that of `plain` has the fields of `ours`.
+    The state of `floor` has one secret and one plain property. That of `plain` has the fields of `ours` except one.
     """
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
@@ -164,7 +164,10 @@ def shape(value: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_contenders_take_turns(tmp_path: Path) -> None:
-    """Each round has another first contender, another secret and a full quota. A failed contender skips the rest."""
+    """Each round begins with another contender, a new secret and a full quota.
+
+    A contender that has failed takes no further step.
+    """
     made: dict[Name, Fake] = {}
 
     def make(name: Name, folder: Path, base_url: str) -> Contender:
@@ -190,7 +193,7 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the memory of other processes is read from /proc")
 @pytest.mark.slow
 def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
-    """The benchmark measures the memory of the command and of its provider, even with other processes between them."""
+    """`run` measures the peak memory of the command and of its provider, even if other processes are between them."""
     for name, mebibytes, child in (("cli", 40, "shell.py"), ("shell", 150, "provider.py"), ("provider", 80, "")):
         (tmp_path / f"{name}.py").write_text(HUNGRY.format(mebibytes=mebibytes, child=child))
     usage = run([sys.executable, "cli.py"], tmp_path, environment.build(), "provider.py").usage
@@ -202,7 +205,10 @@ def test_the_peak_of_each_process_is_found(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux can a process wait for orphans")
 @pytest.mark.slow
 def test_the_cpu_time_of_each_process_is_found(tmp_path: Path) -> None:
-    """The benchmark splits the CPU time of a command, and includes a provider that outlives its shell and the CLI."""
+    """`run` measures the CPU time of a command, of its program and of its provider.
+
+    The provider's time is complete even if the provider outlives the CLI.
+    """
     (tmp_path / "cli.py").write_text(BUSY_CLI)
     (tmp_path / "shell.py").write_text(BUSY_SHELL)
     (tmp_path / "provider.py").write_text(BUSY.format(seconds=0.2, pause=5, later=0.6))
@@ -220,7 +226,7 @@ def test_the_cpu_time_of_each_process_is_found(tmp_path: Path) -> None:
 
 
 def test_tables_show_medians_and_failures() -> None:
-    """Times are medians, ratios are medians over the rounds, and 429s, waits and failures are shown."""
+    """The table shows the median of the times, the median of each round's ratios, and the 429s, waits and failures."""
     figures = [
         figure("floor", "create", 1.0),
         figure("floor", "create", 2.0, round=1),
@@ -249,7 +255,10 @@ def test_tables_show_medians_and_failures() -> None:
 
 
 def test_sizes_show_state_and_memory() -> None:
-    """The table of sizes has the state after the create, also for each integration, and the peaks of all commands."""
+    """The table of sizes shows the size of the state after the create, in total and for each integration.
+
+    It also shows the peak memory of all commands.
+    """
     figures = [
         figure("ours", "create", 1.0, state_bytes=123456, provider_kib=50_000, cli_kib=100_000),
         figure("ours", "refresh", 1.0, state_bytes=300),
@@ -259,7 +268,7 @@ def test_sizes_show_state_and_memory() -> None:
 
 
 def test_cpu_seconds_are_split() -> None:
-    """The table of CPU seconds shows each process's part, which is unknown on a system without /proc."""
+    """The table of CPU seconds shows the part of each process, or a dash if it is unknown."""
     figures = [
         figure("floor", "create", 9.0, cpu_seconds=4.0, host_cpu_seconds=0.5, program_cpu_seconds=1.0),
         figure("ours", "create", 9.0, cpu_seconds=6.0, host_cpu_seconds=1.5, program_cpu_seconds=2.0),
@@ -277,7 +286,10 @@ def test_cpu_seconds_are_split() -> None:
 
 
 def test_goals_are_met_by_their_own_cells() -> None:
-    """Only the figures of a goal's own cell decide whether it's met. Without figures, it's neither met nor missed."""
+    """Only the figures of a goal's own cell decide whether the goal is met.
+
+    A goal without figures is shown as not measured.
+    """
     wide, many = Cell(100, 100, 32), Cell(500, 100)
     found = met(
         [
@@ -320,7 +332,7 @@ def test_goals_are_met_by_their_own_cells() -> None:
 
 
 def test_the_plot_has_proportional_bars() -> None:
-    """A bar's length is proportional to its time. A failed contender has no bar."""
+    """In the plot, a bar's length is proportional to its time, and a contender that has failed has no bar."""
     figures = [figure("floor", "create", 2.0), figure("ours", "create", 4.0), figure("plain", "up", 1.0, failure="no")]
     drawn = ET.fromstring(bench_report.plot([*figures, figure("ours", "create", 9.0, cell=Cell(100, 300))]))  # noqa: S314 - a file of our own
     space = "{http://www.w3.org/2000/svg}"
@@ -333,7 +345,10 @@ def test_the_plot_has_proportional_bars() -> None:
 
 
 def test_stored_figures_are_reported_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`--from` prints the stored figures, and exits with 1 if the contender `ours` or `floor` failed."""
+    """`bench.py --from` prints the report of stored figures.
+
+    It exits with 1 if `ours` failed, and with 0 if only `plain` failed.
+    """
     kept = tmp_path / "kept.jsonl"
 
     def keep(*figures: Figure) -> None:
@@ -349,7 +364,10 @@ def test_stored_figures_are_reported_again(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two runs of the same cell did not take turns, so their figures have no ratio."""
+    """`bench.py --from` joins files with different cells into one report.
+
+    It refuses two files with the same cell, because their runs did not take turns.
+    """
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for path, cell in ((one, Cell(1, 0)), (two, Cell(2, 0)), (three, Cell(1, 0))):
         lines = [{"facts": f"of {path.name}"}, figure("ours", "create", 1.25, cell=cell).to_json()]
@@ -364,7 +382,10 @@ def test_two_files_are_one_report_if_they_have_other_cells(tmp_path: Path, capsy
 
 @pytest.mark.slow
 def test_the_quick_form_works(engine_bin: Path) -> None:
-    """The command measures, stores and reports as for a user, together with an earlier package."""
+    """`bench.py --quick --before HEAD` measures this package and the package of that commit.
+
+    It stores the figures and prints the report.
+    """
     words = ["--quick", "--contenders", "ours", "--before", "HEAD"]
     paths = os.pathsep.join(str(ROOT / name) for name in ("tests", "tools/benchmarks", "tools/engine", "provider"))
     path = f"{engine_bin}{os.pathsep}{environment.PATH}"
@@ -384,7 +405,7 @@ def test_the_quick_form_works(engine_bin: Path) -> None:
 
 
 def test_the_page_gets_the_figures_between_its_marks() -> None:
-    """The page in docs keeps its text when the figures change. A page without the marks is rejected."""
+    """`with_section` replaces only the text between the marks of a page. It rejects a page without the marks."""
     page = (ROOT / "docs" / "benchmarks.md").read_text()
     once = bench_report.with_section(page, "figures\n")
     assert bench_report.with_section(once, "others") == once.replace("\nfigures\n", "\nothers\n")
@@ -395,14 +416,17 @@ def test_the_page_gets_the_figures_between_its_marks() -> None:
 
 @pytest.mark.parametrize("text", ["100", "0/0", "1/-1", "1/2/3/4", "a/b"])
 def test_an_invalid_cell_is_rejected(text: str) -> None:
-    """An invalid cell is rejected, and the text of a valid one is parsed without loss."""
+    """`Cell.parse` rejects an invalid text, and keeps all parts of a valid one."""
     with pytest.raises((TypeError, ValueError)):
         Cell.parse(text)
     assert [str(Cell.parse(each)) for each in ("1/0", "100/100/32")] == ["1/0", "100/100/32"]
 
 
 def test_a_variable_is_a_name_and_a_value() -> None:
-    """`--variable` can be repeated, and a value can contain an equals sign."""
+    """`bench.py` accepts several `--variable` options, and a value may contain an equals sign.
+
+    It rejects a text without a name or a value.
+    """
     words = ["--variable", "PULUMI_SKIP_CHECKPOINTS=true", "--variable", "A=b=c"]
     assert bench._arguments(words).variable == [("PULUMI_SKIP_CHECKPOINTS", "true"), ("A", "b=c")]
     assert bench._arguments([]).variable == []
@@ -412,14 +436,17 @@ def test_a_variable_is_a_name_and_a_value() -> None:
 
 
 def test_a_contender_without_terraform_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without Terraform, the contender that needs it is skipped with the reason."""
+    """If Terraform is not on PATH, the benchmark skips the contender that needs it, and gives the reason."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LeftOut, match="no terraform on PATH"):
         bench_contenders.restapi(tmp_path)
 
 
 def test_an_earlier_package_is_extracted_from_the_repository(tmp_path: Path) -> None:
-    """The sources of a commit are in a separate folder. An unknown commit skips the contender."""
+    """`sources` extracts the package of a commit into a separate folder.
+
+    If git doesn't know the commit, the benchmark skips the contender.
+    """
     package = bench_contenders.sources("HEAD", tmp_path)
     assert (package / "pulumi_justt" / "provider.py").is_file()
     assert package == bench_contenders.sources("HEAD", tmp_path)
@@ -429,7 +456,10 @@ def test_an_earlier_package_is_extracted_from_the_repository(tmp_path: Path) -> 
 
 
 def test_the_estimate_grows_with_cells_and_rounds() -> None:
-    """The estimate is longer for the whole matrix than for a part, and linear in the rounds."""
+    """The estimated duration of a benchmark grows with the number of cells.
+
+    It is proportional to the number of rounds.
+    """
     part = bench.estimate(Plan([Cell(100, 100)], 1, bench.QUICK_NAMES))
     assert 10 < part < bench.estimate(Plan(bench.CELLS, 1, bench.QUICK_NAMES))
     assert bench.estimate(Plan([Cell(100, 100)], 3, bench.QUICK_NAMES)) == pytest.approx(3 * part)

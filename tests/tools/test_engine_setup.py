@@ -202,22 +202,25 @@ def wait_for(file: Path) -> None:
     ],
 )
 def test_version_is_read_from_the_output_of_programs(text: str, expected: tuple[int, int, int] | None) -> None:
-    """A program's version is in the first line of its output that starts with one."""
+    """`parse_version` takes the version from the first line of a program's output that starts with one."""
     assert expected == engine.parse_version(text)
 
 
 def test_the_pinned_version_satisfies_the_minimum() -> None:
-    """The version that we build is at least the minimum for the user's own CLI."""
+    """The version that the script builds is at least the minimum for the user's own CLI."""
     assert engine.MINIMUM <= PINNED
 
 
 def test_go_needed_is_the_highest_of_the_modules() -> None:
-    """Both Go modules have to build, so the higher of their Go versions is needed."""
+    """The script needs the highest Go version that one of its Go modules names, because it builds all of them."""
     assert engine.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
 
 
 def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
-    """An engine from other sources is never used."""
+    """If a module's file changes, the script uses another cache folder.
+
+    So it never uses an engine from other sources.
+    """
     before = machine.cache
     with (machine.root / "tools/engine/cli/go.sum").open("a") as file:
         file.write("x v1.0.0 h1:x=\n")
@@ -226,7 +229,7 @@ def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
 
 
 def test_pulumi_on_path_comes_first(machine: Machine) -> None:
-    """A recent CLI of the user is used even if the cache has an engine."""
+    """If a recent CLI is on PATH, the script uses it, even if the cache has an engine."""
     whole_engine(machine.cache / "bin")
     program(machine.path / "pulumi", PULUMI.format(engine.MINIMUM))
     program(machine.path / engine.HOST, SCRIPT)
@@ -235,7 +238,7 @@ def test_pulumi_on_path_comes_first(machine: Machine) -> None:
 
 
 def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> None:
-    """A link on PATH is enough, since the CLI also searches next to the link's target."""
+    """If `pulumi` on PATH is a link, the language host may be next to the link's target, where the CLI searches too."""
     real = whole_engine(machine.home / "opt")
     machine.path.mkdir()
     (machine.path / "pulumi").symlink_to(real / "pulumi")
@@ -256,7 +259,7 @@ def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> Non
 def test_an_unusable_pulumi_on_path_is_reported_and_skipped(
     machine: Machine, text: str, host: bool, reason: str
 ) -> None:
-    """A CLI that is too old, incomplete or broken is reported and skipped, and the cache is used."""
+    """If the CLI on PATH is too old, incomplete or broken, the script says so and uses the cache."""
     program(machine.path / "pulumi", text)
     if host:
         program(machine.path / engine.HOST, SCRIPT)
@@ -268,14 +271,14 @@ def test_an_unusable_pulumi_on_path_is_reported_and_skipped(
 
 
 def test_path_may_be_unset(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a PATH, the system's default is searched."""
+    """If PATH is not set, the script searches the system's default folders."""
     monkeypatch.setattr(os, "defpath", str(whole_engine(machine.path)))
     del machine.env["PATH"]
     assert machine.path == machine.ensure()
 
 
 def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
-    """`pulumi version` runs with a temporary home and without an update check."""
+    """The script runs `pulumi version` with a temporary home and without an update check."""
     program(machine.path / "pulumi", PULUMI.format(PINNED) + f"echo $PULUMI_HOME > {machine.log}\n")
     program(machine.path / engine.HOST, SCRIPT)
     machine.env["PULUMI_HOME"] = str(machine.home)
@@ -296,7 +299,10 @@ def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
     ],
 )
 def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], object], reason: str) -> None:
-    """An incomplete cache, or one with another version, is reported, rebuilt and then used."""
+    """If the cached engine is incomplete or has another version, the script says so.
+
+    It builds the engine again and uses it.
+    """
     damage(whole_engine(machine.cache / "bin"))
     machine.has_go()
     assert machine.cache / "bin" == machine.ensure()
@@ -305,7 +311,10 @@ def test_broken_cache_is_rebuilt(machine: Machine, damage: Callable[[Path], obje
 
 
 def test_build_creates_a_complete_engine(machine: Machine) -> None:
-    """A build creates the two stamped binaries and the two scripts, all executable, and no partial files."""
+    """A build creates two binaries with their version and two scripts, all executable.
+
+    It removes the partial files of an earlier build.
+    """
     machine.has_go()
     (machine.cache.parent / f"{machine.cache.name}.part-dead" / "bin").mkdir(parents=True)
     assert machine.cache / "bin" == machine.ensure()
@@ -324,7 +333,7 @@ def test_build_creates_a_complete_engine(machine: Machine) -> None:
 
 
 def test_second_run_uses_the_cache(machine: Machine) -> None:
-    """An engine is built only once."""
+    """A second run of the script uses the engine that the first run has built."""
     machine.has_go()
     machine.ensure()
     machine.log.unlink()
@@ -333,7 +342,7 @@ def test_second_run_uses_the_cache(machine: Machine) -> None:
 
 
 def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long build shows its duration and the number of compiled packages."""
+    """During a long build, the script shows the duration and the number of compiled packages."""
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
     machine.has_go(meanwhile="sleep 1")
     machine.ensure()
@@ -345,7 +354,7 @@ def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyP
     [("1.25.10", "is not Go 1.25.11 or newer (go1.25.10)"), ("?", "is not Go 1.25.11 or newer (go?)")],
 )
 def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None:
-    """A Go older than go.mod requires is reported with the required version."""
+    """If Go is older than go.mod requires, the script names the required version and builds nothing."""
     machine.has_go(version)
     with pytest.raises(engine.EngineError, match="no Pulumi engine"):
         machine.ensure()
@@ -354,7 +363,7 @@ def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None
 
 
 def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
-    """The compiler's output is shown, and no file of the build is used."""
+    """If a build fails, the script shows the end of the compiler's output and keeps no file of the build."""
     machine.has_go(
         meanwhile="i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo noise-$i; done; echo 'no space left'; exit 1"
     )
@@ -366,7 +375,7 @@ def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
 
 
 def test_unstamped_build_is_refused(machine: Machine) -> None:
-    """A build without its version is not put into the cache."""
+    """If a built CLI does not print its version, the script does not put it into the cache."""
     machine.has_go(stamp="")
     with pytest.raises(engine.EngineError, match="does not work"):
         machine.ensure()
@@ -374,7 +383,7 @@ def test_unstamped_build_is_refused(machine: Machine) -> None:
 
 
 def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
-    """A module without the start scripts makes no engine."""
+    """If the SDK's module lacks the start scripts, the script fails and names the missing file."""
     machine.has_go()
     shutil.rmtree(machine.home / "sdk")
     with pytest.raises(engine.EngineError, match="the sdk module has no python/cmd/pulumi-language-python-exec"):
@@ -384,7 +393,7 @@ def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
 
 @pytest.mark.parametrize("home", [None, ""])
 def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | None) -> None:
-    """Without HOME, Go's caches are in the project's cache, and stay removable."""
+    """Without HOME, the script puts Go's caches into the project's cache, and makes them removable."""
     machine.env.pop("HOME")
     machine.env |= {} if home is None else {"HOME": home}
     machine.env["GOFLAGS"] = "-buildvcs=false"
@@ -396,13 +405,13 @@ def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | Non
 
 
 def test_go_keeps_the_users_settings(machine: Machine) -> None:
-    """With HOME, only the settings for a reproducible build are changed."""
+    """With HOME, the script changes only the settings of Go that a reproducible build needs."""
     env = {"HOME": "x", "GOFLAGS": "-p=1"}
     assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == engine.go_environment(env, machine.home)
 
 
 def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the site responds, its script installs the pinned version into the cache and edits no profile."""
+    """If Pulumi's site responds, its installer puts the pinned version into the cache and edits no profile."""
     machine.has_go()
     script = INSTALLER.format(log=machine.home / "options", meanwhile="sleep 1", files=" ".join(FILES), version=PINNED)
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.1)
@@ -427,7 +436,7 @@ def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.
     ],
 )
 def test_failing_installer_leads_to_the_build(machine: Machine, body: str, status: int, reason: str) -> None:
-    """If the site does not deliver an engine, one line says so, and Go builds it."""
+    """If Pulumi's site does not deliver an engine, the script says so in one line, and builds the engine with Go."""
     machine.has_go()
     with site(body, status) as machine.env["JUSTT_ENGINE_INSTALLER"]:
         machine.ensure()
@@ -437,7 +446,7 @@ def test_failing_installer_leads_to_the_build(machine: Machine, body: str, statu
 
 
 def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
-    """If the site is unreachable, one line says so, and Go builds the engine."""
+    """If Pulumi's site is unreachable, the script says so in one line, and builds the engine with Go."""
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -448,7 +457,7 @@ def test_unreachable_installer_leads_to_the_build(machine: Machine) -> None:
 
 @pytest.mark.parametrize("address", ["no address", "file:///nonexistent"])
 def test_invalid_installer_address_leads_to_the_build(machine: Machine, address: str) -> None:
-    """If the address is invalid, one line says so, and Go builds the engine."""
+    """If the installer's address is invalid, the script says so in one line, and builds the engine with Go."""
     machine.has_go()
     machine.env["JUSTT_ENGINE_INSTALLER"] = address
     machine.ensure()
@@ -456,7 +465,7 @@ def test_invalid_installer_address_leads_to_the_build(machine: Machine, address:
 
 
 def test_silent_installer_site_is_abandoned(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A site that accepts a connection without a response is given up after the connect timeout."""
+    """If the site accepts a connection but sends no response, the script gives up after the connect timeout."""
     monkeypatch.setattr(engine, "CONNECT_SECONDS", 0.1)
     machine.has_go()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -466,7 +475,7 @@ def test_silent_installer_site_is_abandoned(machine: Machine, monkeypatch: pytes
 
 
 def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program over its time limit is ended with its children, and its output is kept."""
+    """If a program runs longer than its limit, `run` ends it with its children and keeps its output."""
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
     program_text = f"echo here; : > {tmp_path}/ready; /bin/sleep 60"
     outcome = engine.run(
@@ -480,7 +489,10 @@ def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("statement", "printed"), [("pass", "Handlers.SIG_IGN"), ("engine.restore_interrupt()", "default_int_handler")]
 )
 def test_children_handle_an_interrupt_again(statement: str, printed: str) -> None:
-    """Ctrl-C ends the programs that a script starts, even if a shell's `&` made the script ignore it."""
+    """A shell's `&` makes a script and its programs ignore Ctrl-C.
+
+    After `restore_interrupt`, Ctrl-C ends the programs that the script starts.
+    """
     child = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
     parent = (
         f"import engine, subprocess, sys; {statement}; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
@@ -495,7 +507,7 @@ def test_children_handle_an_interrupt_again(statement: str, printed: str) -> Non
 
 @contextlib.contextmanager
 def default_action(number: signal.Signals) -> Iterator[None]:
-    """Start programs that react to a signal, even if the tests run in the background and ignore it."""
+    """Let programs that the block starts react to a signal, even if the tests run in the background and ignore it."""
     before = signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -505,7 +517,10 @@ def default_action(number: signal.Signals) -> Iterator[None]:
 
 @pytest.mark.parametrize("number", engine.INTERRUPTIONS)
 def test_interrupted_build_leaves_no_cache(machine: Machine, number: signal.Signals) -> None:
-    """Ctrl-C, a cancelled job or a closed terminal also ends Go, and the next run builds."""
+    """If Ctrl-C, a cancelled job or a closed terminal interrupts a build, the script also ends Go.
+
+    It keeps no partial engine, and the next run builds.
+    """
     machine.has_go(
         meanwhile=f"echo $$ > {machine.home}/pid.part; mv {machine.home}/pid.part {machine.home}/pid; sleep 60"
     )
@@ -524,7 +539,10 @@ def test_interrupted_build_leaves_no_cache(machine: Machine, number: signal.Sign
 
 
 def test_two_processes_build_once(machine: Machine) -> None:
-    """The second process says that it waits, and uses the engine of the first one."""
+    """If two processes need the engine, the first one builds it.
+
+    The second one says that it waits, and uses the same engine.
+    """
     machine.has_go(meanwhile=f"while [ ! -e {machine.home}/go-on ]; do sleep 0.05; done")
     first = machine.start()
     wait_for(machine.log)
@@ -539,7 +557,10 @@ def test_two_processes_build_once(machine: Machine) -> None:
 
 
 def test_waiting_process_checks_the_cache_again(machine: Machine) -> None:
-    """When the lock is free, the cache is checked first, without installer and Go."""
+    """A process has waited for the lock, and the cache has an engine by then.
+
+    The process uses it without the installer and Go.
+    """
     lock = machine.cache.parent / "lock"
     lock.parent.mkdir(parents=True)
     with lock.open("w") as held:
@@ -554,7 +575,10 @@ def test_waiting_process_checks_the_cache_again(machine: Machine) -> None:
 
 
 def test_nothing_available_says_what_to_install(machine: Machine) -> None:
-    """If all ways fail, the message has the attempts and the two programs that would help."""
+    """If the script finds no engine and can't build one, its error lists the attempts.
+
+    It also names two programs, one of which the user should install.
+    """
     with pytest.raises(engine.EngineError) as caught:
         machine.ensure()
     assert str(caught.value).splitlines() == [
@@ -584,7 +608,10 @@ def test_only_success_is_written_to_stdout(
     result: BaseException | None,
     expected: tuple[int, str, str],
 ) -> None:
-    """Stdout has the folder in one line, or nothing."""
+    """On success, stdout has one line with the engine's folder.
+
+    After an error, stdout is empty and stderr has the error.
+    """
 
     def ensure() -> Path:
         if result:
@@ -596,7 +623,10 @@ def test_only_success_is_written_to_stdout(
 
 
 def test_script_prints_one_line_from_anywhere(machine: Machine) -> None:
-    """From any folder, the script prints only the folder, even if the programs that it runs print more."""
+    """In any working directory, the script prints only the folder to stdout.
+
+    The programs that it runs may print more.
+    """
     machine.has_go(meanwhile="echo noise")
     process = machine.start()
     out, err = process.communicate(timeout=HANG_SECONDS)

@@ -36,7 +36,7 @@ def entered(**caller: str) -> dict[str, str]:
 
 
 def test_variables_of_the_caller_are_dropped() -> None:
-    """Whatever variables the caller has, the result has the same variables, with temporary folders."""
+    """Whatever variables the caller of the tests has, the tests get the same variables, with temporary folders."""
     found = entered(**USERS_OWN)
     # Python itself may add this variable: https://peps.python.org/pep-0538/
     assert found.keys() - {"LC_CTYPE"} == BUILT
@@ -47,14 +47,14 @@ def test_variables_of_the_caller_are_dropped() -> None:
 
 
 def test_variables_for_the_tests_are_kept() -> None:
-    """The caller's variables for repetitions, golden files and test environments are kept."""
+    """The tests keep the caller's variables for repetitions, golden files and test environments."""
     found = entered(TEST_EFFORT="3", UPDATE_GOLDEN="1", TEST_VARIABLES='{"TZ": "Asia/Kathmandu", "LANG": "C"}')
     assert found.keys() - {"LC_CTYPE"} == BUILT | {"TEST_EFFORT", "UPDATE_GOLDEN", "TEST_VARIABLES", "TZ"}
     assert (found["TZ"], found["LANG"]) == ("Asia/Kathmandu", "C")
 
 
 def test_this_process_uses_it() -> None:
-    """Tests in this process have the same environment as the programs that tests start."""
+    """The process of the tests has the same environment as the programs that the tests start."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     own.pop("LC_CTYPE", None)
     # Each test has its own journal.
@@ -63,7 +63,10 @@ def test_this_process_uses_it() -> None:
 
 
 def test_no_test_extends_the_environment_of_its_process() -> None:
-    """A test may read a variable by name. The environment of a program comes from `environment.build`."""
+    """Tests and tools read single variables of `os.environ` only.
+
+    They never pass it on: `environment.build` makes a program's environment.
+    """
     rooms = ("tests", "tools/benchmarks", "tools/docs", "tools/release")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     found = {path.name for path in files if re.search(r"os\.environ(?!\[|\.get\()", path.read_text())}

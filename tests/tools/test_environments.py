@@ -14,7 +14,7 @@ INNER = "tests/tools/test_environment.py::test_variables_for_the_tests_are_kept"
 
 
 def test_the_files_of_the_part_exist() -> None:
-    """Each file in `environments.PART` exists. Pytest itself rejects an unknown test."""
+    """Each file in `environments.PART` exists. If a test in it does not, pytest fails."""
     assert [each for each in environments.PART if not (ROOT / each.partition("::")[0]).is_file()] == []
 
 
@@ -23,7 +23,10 @@ def test_the_files_of_the_part_exist() -> None:
 def test_each_environment_reports_the_result_of_pytest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str, code: int, words: str
 ) -> None:
-    """Each environment has one line. The output of pytest follows only if it failed."""
+    """`environments.main` prints one line for each environment.
+
+    If pytest fails there, its output follows and the exit code is 1.
+    """
     monkeypatch.setattr(environments, "PART", (part,))
     assert environments.main(["timezone"]) == code
     first, *more, last = capsys.readouterr().out.splitlines()
@@ -35,7 +38,7 @@ def test_each_environment_reports_the_result_of_pytest(
 def test_an_environment_that_cannot_run_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """If root can't become another user, the environment's line says so, and the exit code is not 0."""
+    """If root can't become another user, the environment's line says so, and the exit code is 1."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr("environments.engine.ensure", lambda root: root)
@@ -44,6 +47,6 @@ def test_an_environment_that_cannot_run_is_a_failure(
 
 
 def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """An unknown name runs nothing."""
+    """If one name of an environment is unknown, `environments.main` runs none and lists the valid names."""
     assert environments.main(["proxy", "no-such-one"]) == 2
     assert capsys.readouterr().err.startswith("environments: unknown: no-such-one; valid: nothing, python, lang, ")

@@ -1,4 +1,4 @@
-"""The plain provider that `make bench` and `make faults` compare with is one that a careful tutorial could have."""
+"""The plain provider, with which `make bench` and `make faults` compare, is one that a careful tutorial could have."""
 
 from __future__ import annotations
 
@@ -42,13 +42,16 @@ def served(base_url: str) -> Iterator[PlainProvider]:
 
 @pytest.mark.parametrize("provider", [PlainProvider(), FloorProvider()])
 def test_the_state_refers_to_the_provider_by_name(provider: PlainProvider | FloorProvider) -> None:
-    """The pickle is a class path in plain text, as that of `PaymentIntegration` is."""
+    """The state has the path of the provider's class in plain text, as for `PaymentIntegration`."""
     assert not provider.serialize_as_secret_always
     assert len(base64.b64decode(serialize_provider(provider))) < 80
 
 
 def test_all_requests_use_one_client(simulator: SimulatorServer) -> None:
-    """Create, read and delete send one request each, with the body and the account of the API."""
+    """Create, read and delete of the plain provider send one request each by the same client.
+
+    The requests have the API's body and account.
+    """
     with served(simulator.base_url) as provider:
         client = provider._client
         created = provider.create(PROPERTIES)
@@ -69,7 +72,7 @@ def test_all_requests_use_one_client(simulator: SimulatorServer) -> None:
 
 
 def test_a_changed_property_replaces_the_resource(simulator: SimulatorServer) -> None:
-    """Each property of the create call replaces the resource, and outputs and absent properties make no difference."""
+    """A changed or new property that the create sends replaces the resource. Outputs do not count as a change."""
     with served(simulator.base_url) as provider:
         olds = {**PROPERTIES, "status": "SUCCESSFUL"}
         same, other = (
@@ -83,7 +86,10 @@ def test_a_changed_property_replaces_the_resource(simulator: SimulatorServer) ->
 
 
 def test_statuses_and_time_outs(simulator: SimulatorServer) -> None:
-    """A 404 means that the resource is gone; every other error status and a time-out are errors."""
+    """For the plain provider, a 404 means that the resource is gone.
+
+    Every other error status, and a time-out, raises an error.
+    """
     with served(simulator.base_url) as provider:
         missing = "00000000-0000-4000-8000-000000000000"
         assert provider.read(missing, PROPERTIES).id is None

@@ -89,7 +89,10 @@ def _configured(copy: Path, engine_bin: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None:
-    """Up, up again, an edit, preview, up, refresh and destroy do what the README says."""
+    """In a copy of the repository, `up`, `preview`, `refresh` and `destroy` do what the README says.
+
+    They also work after an edit of the program and after the simulator has stopped.
+    """
     copy, run = project
     first = run("up")
     ids = dict(re.findall(r'(stripe|adyen|braintree)Id +: "([0-9a-f-]{36})"', first))
@@ -126,8 +129,8 @@ def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None
 
 
 @pytest.mark.slow
-def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run]) -> None:
-    """With a wrong key, the terminal shows one paragraph for each integration, and what to do."""
+def test_a_wrong_key_is_reported(project: tuple[Path, Run]) -> None:
+    """If the configured API key is wrong, `up` shows the error of the create in one paragraph, with what to do."""
     copy, run = project
     run("preview")
     subprocess.run(
@@ -150,7 +153,10 @@ def test_a_wrong_key_is_reported_for_each_integration(project: tuple[Path, Run])
 
 
 def test_variables_of_the_user_are_ignored(project: tuple[Path, Run]) -> None:
-    """Whatever backend, environment or key the user's shell has, these commands use only their own stack."""
+    """The user's shell has variables of another backend, environment and key.
+
+    The commands still use only their own stack.
+    """
     copy, run = project
     foreign = {**USERS_OWN, "PULUMI_CONFIG_PASSPHRASE": "another"}
     assert "+ 4 to create" in run("preview", **foreign)
@@ -170,7 +176,10 @@ def test_variables_of_the_user_are_ignored(project: tuple[Path, Run]) -> None:
 
 @pytest.mark.slow
 def test_a_removed_folder_is_explained(project: tuple[Path, Run]) -> None:
-    """If the passphrase is gone but the encrypted configuration is not, the error says what to delete."""
+    """If the user deletes the folder .dev but not the encrypted configuration, `preview` fails.
+
+    The error names the file to delete, and after that `preview` works.
+    """
     copy, run = project
     run("preview")
     run("stop")

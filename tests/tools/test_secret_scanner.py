@@ -33,23 +33,23 @@ SECRET = 'line one\n"quoted" påss/wörd+=line two'
     ],
 )
 def test_each_encoding_is_found(leak: bytes) -> None:
-    """A secret is found in every encoding, at any position."""
+    """The scanner finds a secret, or half of one, in every encoding and at any position."""
     assert secret_scanner.find(b"before " + leak + b" after", [SECRET])
 
 
 def test_masked_text_has_no_findings() -> None:
-    """Masked text contains no secret."""
+    """The scanner finds nothing in a text in which the secret is masked."""
     assert secret_scanner.find(b'{"apiKey": "[secret]"}', [SECRET, "canary-0123456789"]) == []
 
 
 def test_a_finding_does_not_contain_the_secret() -> None:
-    """The description of a leak doesn't contain the secret."""
+    """The scanner's description of a leak doesn't contain the secret."""
     found = secret_scanner.find(SECRET.encode(), [SECRET])
     assert found[0] == "secret 0 whole, raw"
     assert not secret_scanner.find("".join(found).encode(), [SECRET])
 
 
 def test_a_short_canary_is_refused() -> None:
-    """The halves of a short canary could be found by chance."""
+    """The scanner refuses a canary of fewer than 16 characters, because other text could contain its half by chance."""
     with pytest.raises(ValueError, match="at least 16"):
         secret_scanner.find(b"", ["short"])

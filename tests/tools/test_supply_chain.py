@@ -81,7 +81,7 @@ class TestLocks:
 
     @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
     def test_every_line_is_one_version_with_hashes(self, lock: Path) -> None:
-        """No other version and no other file can be installed."""
+        """Each line of a lock has one exact version and SHA-256 hashes, so no other file can be installed."""
         pinned = locks.read(lock)
         assert all(entry.version for entry in pinned)
         assert [str(entry.requirement) for entry in pinned if not entry.hashes] == []
@@ -92,18 +92,21 @@ class TestLocks:
         ["pulumi>=3", "pulumi", "pulumi==3.*", "pulumi==3,!=4", "--index-url https://example.com", "x==1 \\\n    -e ."],
     )
     def test_other_lines_are_refused(self, line: str, tmp_path: Path) -> None:
-        """The parser of the locks rejects ranges, wildcards and options."""
+        """`locks.read` rejects a lock that has a range, a wildcard or an option."""
         (tmp_path / "a.lock").write_text(line)
         with pytest.raises(ValueError, match=r"is not an exact pin|can't be parsed|Expected"):
             _ = [entry.version for entry in locks.read(tmp_path / "a.lock")]
 
     def test_tests_use_the_users_dependencies(self) -> None:
-        """The developers' lock has each run-time pin, with the same hashes."""
+        """The developers' lock has each pin of the users' lock, with the same hashes."""
         developers = {(entry.name, entry.version): entry.hashes for entry in locks.read(DEV_LOCK)}
         assert {(entry.name, entry.version): entry.hashes for entry in locks.read(LOCK)}.items() <= developers.items()
 
     def test_run_time_dependencies(self, described: Metadata) -> None:
-        """The package needs three others, its extras four more, and each is locked within the declared bounds."""
+        """The wheel requires three packages, and its extras four more.
+
+        Each one is locked within the declared bounds.
+        """
         needs = described.requires_dist or []
         assert {need.name for need in needs if need.marker is None} == {"pulumi", "httpx", "pydantic"}
         assert {(need.name, str(need.marker)) for need in needs if need.marker} == {
@@ -123,7 +126,7 @@ class TestLicenses:
     """The licenses that users of the package have to accept."""
 
     def test_locked_packages_are_permissive(self) -> None:
-        """Each locked package has a permissive license, or is a named exception that is still needed."""
+        """Each locked package has a permissive license, or is one of the exceptions. No exception is outdated."""
         pinned = [entry for entry in locks.read(LOCK) if (it := entry.requirement.marker) is None or it.evaluate()]
         installed = {entry.name: distribution(entry.name) for entry in pinned}
         assert {name: found.version for name, found in installed.items()} == {it.name: it.version for it in pinned}
@@ -143,9 +146,9 @@ class TestLicenses:
         ],
     )
     def test_each_way_to_name_a_license_is_read(self, fields: list[tuple[str, str]], found: set[str]) -> None:
-        """The license expression counts; without one, the text; without both, the classifiers.
+        """`licenses_of` uses the license expression of a package; without one, the text; without both, the classifiers.
 
-        Unknown licenses aren't permissive.
+        It returns an unknown license unchanged.
         """
         metadata = Message()
         for name, value in fields:
@@ -166,7 +169,10 @@ class TestAudit:
     """The check for known vulnerabilities, with fake results of pip-audit."""
 
     def test_every_pin_of_both_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The look-up includes pins for other systems and Pythons, which pip-audit itself would skip."""
+        """The audit looks up each pin of both locks.
+
+        It includes pins for other systems and Pythons, which pip-audit itself would skip.
+        """
         service = Service()
         assert audit.main(["--required"], service) == 0
         every = {f"{entry.name}=={entry.version}" for path in (LOCK, DEV_LOCK) for entry in locks.read(path)}
@@ -175,20 +181,23 @@ class TestAudit:
         assert capsys.readouterr().out == f"vulnerabilities: none known in {len(every)} locked releases\n"
 
     def test_a_batch_has_no_package_twice(self) -> None:
-        """Pip-audit rejects two versions of one package."""
+        """No batch of the audit has two versions of one package, because pip-audit rejects them."""
         service = Service()
         audit.main([], service)
         assert all(len({pin.partition("==")[0] for pin in pins}) == len(pins) for pins in service.batches)
 
     def test_a_known_vulnerability_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The output shows the vulnerability with its package, its aliases and the fixed version."""
+        """If a pin has a known vulnerability, the audit fails.
+
+        It shows the package, the aliases and the fixed version.
+        """
         found = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": []}
         assert audit.main([], Service(httpx={"vulns": [found]})) == 1
         printed = capsys.readouterr().out
         assert re.fullmatch(r"vulnerabilities: httpx \S+ has PYSEC-1, CVE-1; fixed in no release\n", printed)
 
     def test_a_package_without_data_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """If the service has data for other packages, a package without data fails the check."""
+        """If the service has no data about one package but about others, the audit fails."""
         assert audit.main([], Service(httpx={"skip_reason": "not found"})) == 1
         assert capsys.readouterr().out == "vulnerabilities: httpx could not be looked up: not found\n"
 
@@ -205,7 +214,10 @@ class TestAudit:
     def test_missing_data_skips_the_check(
         self, service: Callable[[], Service], arguments: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """A check that can't run says so in one line, and fails only if it's required."""
+        """If the service has no data at all, the audit says in one line that it is skipped.
+
+        It fails only with `--required`.
+        """
         assert audit.main(arguments, service()) == len(arguments)
         assert re.fullmatch(
             r"vulnerabilities: SKIPPED, since their data is not available here \(.+\)\n", capsys.readouterr().out
@@ -220,7 +232,7 @@ class TestAudit:
         ],
     )
     def test_network_errors_are_recognized(self, stderr: str) -> None:
-        """An exception of its HTTP library, or its own message, means that the service was not reached."""
+        """If pip-audit's error output shows a network problem, `audited` raises `OutOfReachError`."""
         with pytest.raises(audit.OutOfReachError):
             audit.audited("", stderr)
 
@@ -228,7 +240,7 @@ class TestAudit:
         "stderr", ["", "ERROR:pip_audit._cli:invalid requirements input", "No module named pip_audit"]
     )
     def test_other_errors_do_not_skip_the_check(self, stderr: str) -> None:
-        """Missing output for any other reason is an error."""
+        """If pip-audit prints no result for another reason, `audited` raises an error."""
         with pytest.raises(RuntimeError):
             audit.audited("", stderr)
 
@@ -262,7 +274,7 @@ class TestBill:
     """The software bill of materials."""
 
     def test_lists_exactly_what_is_locked(self, bill: dict[str, Any]) -> None:
-        """Each pin is listed once, with all of its hashes and nothing else."""
+        """The bill of materials lists each pin of the users' lock once, with all of its hashes, and nothing else."""
         listed = [(it["purl"], sorted(digest["content"] for digest in it["hashes"])) for it in bill["components"]]
         pinned = [
             (f"pkg:pypi/{it.name}@{it.version}", sorted(digest.removeprefix("sha256:") for digest in it.hashes))
@@ -271,7 +283,7 @@ class TestBill:
         assert sorted(listed) == sorted(pinned)
 
     def test_describes_the_wheel(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
-        """The package is listed by name, version, license and the hash of the wheel."""
+        """The bill of materials names the package, its version, its license and the hash of the wheel."""
         about = bill["metadata"]["component"]
         assert (about["name"], about["version"]) == (described.name, str(described.version))
         assert about["purl"] == f"pkg:pypi/{described.name}@{described.version}"
@@ -279,14 +291,17 @@ class TestBill:
         assert about["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(built.read_bytes()).hexdigest()}]
 
     def test_scopes_separate_users_and_build(self, bill: dict[str, Any]) -> None:
-        """The package's dependencies are required, those of its extras optional, and the build backend is excluded."""
+        """In the bill, the package's dependencies are required and those of its extras optional.
+
+        The build backend is excluded.
+        """
         scopes = {it["name"]: it["scope"] for it in bill["components"]}
         assert {scopes[name] for name in ("pulumi", "grpcio", "httpx", "certifi", "pydantic-core")} == {"required"}
         assert {scopes[name] for name in ("aiohttp", "yarl", "click", "rich")} == {"optional"}
         assert {scopes[name] for name in ("hatchling", "pathspec", "trove-classifiers")} == {"excluded"}
 
     def test_has_the_dependency_graph(self, bill: dict[str, Any]) -> None:
-        """Everything in the list is reachable from the package."""
+        """In the bill's graph of dependencies, each component can be reached from the package."""
         edges = {it["ref"]: it.get("dependsOn", []) for it in bill["dependencies"]}
         root = bill["metadata"]["component"]["bom-ref"]
         names = {ref.rpartition("/")[2].partition("@")[0] for ref in edges[root]}
@@ -299,7 +314,7 @@ class TestBill:
         assert found == {root, *(it["bom-ref"] for it in bill["components"])}
 
     def test_is_reproducible(self, bill: dict[str, Any], built: Path, described: Metadata) -> None:
-        """The same wheel and lock always give the same bytes; another lock gives another serial number."""
+        """The same wheel and lock always give the same bytes of the bill. Another lock gives another serial number."""
         assert "timestamp" not in bill["metadata"]
         again = sbom.bill(built, described, LOCK)
         assert again == sbom.bill(built, described, LOCK)
@@ -307,7 +322,7 @@ class TestBill:
         assert json.loads(sbom.bill(built, described, DEV_LOCK))["serialNumber"] != bill["serialNumber"]
 
     def test_an_invalid_bill_is_not_written(self, built: Path, described: Metadata, tmp_path: Path) -> None:
-        """A bill that CycloneDX does not allow, for example with a hash of another length, is not written."""
+        """If CycloneDX does not allow a bill, for example because of a hash's length, `sbom.bill` raises an error."""
         (tmp_path / "a.lock").write_text("httpx==1 \\\n    --hash=sha256:00\n    # via pulumi-justt (pyproject.toml)\n")
         with pytest.raises(ValueError, match="00"):
             sbom.bill(built, described, tmp_path / "a.lock")
@@ -317,11 +332,11 @@ class TestWheel:
     """The choice of interpreters for the test of the wheel."""
 
     def test_supported_versions_come_from_the_wheel(self, built: Path) -> None:
-        """Each version between the oldest and the newest one is included."""
+        """`wheel.supported` returns each Python version from the oldest to the newest one of the wheel."""
         assert wheel.supported(built) == [(3, minor) for minor in range(10, 15)]
 
     def test_other_versions_are_not_chosen(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A newer or older Python is skipped, whatever its file name."""
+        """`interpreters` skips a Python of another version than requested, whatever the name of its file is."""
         for name, version in (
             ("python3", "3 99"),
             ("python3.13", "3 13"),
@@ -339,7 +354,7 @@ class TestWorkflow:
     """The workflow on hosted machines."""
 
     def test_actions_are_pinned_and_may_only_read(self) -> None:
-        """No tag can change an action, and each job can only read the repository."""
+        """Each action of the workflow is pinned to a commit, and each job can only read the repository."""
         text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
         used = re.findall(r"uses: *(.*)", text)
         assert [it for it in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", it)] == []
