@@ -1,4 +1,4 @@
-"""Programs that adopt and hand over integrations."""
+"""Source texts of programs that adopt integrations, and helpers to observe what happens to those integrations."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ __all__ = ["ClaimsJournal"]
 
 
 class ClaimsJournal(Journal):
-    """Claims each id for the resource that asks, without files: 100,000 runs would write too many."""
+    """Claims each id for the resource that asks, in memory: tests with 100,000 runs would write too many files."""
 
     def __init__(self) -> None:
         super().__init__(None)

@@ -69,7 +69,7 @@ class Stage:
             thread.join(HANG_SECONDS)
 
     def park(self, at: str, is_ready: Callable[[], bool] = _always) -> None:
-        """Let other workers run until this one is chosen again. Only workers call it."""
+        """Let other workers run until the calling worker is chosen again. Only workers call this method."""
         worker: Worker = self._here.worker
         worker.at, worker.is_ready = at, is_ready
         self.parked.append(worker)
@@ -77,7 +77,7 @@ class Stage:
 
     @property
     def current(self) -> Worker:
-        """The worker that calls this."""
+        """The worker that reads this property."""
         worker: Worker = self._here.worker
         return worker
 

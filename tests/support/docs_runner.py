@@ -1,8 +1,8 @@
 """Runs a page of the documentation as a session: it writes the files, runs the commands and compares their output.
 
-It knows nothing about any particular page. `read` finds the blocks and rejects those that can't be run, `Session` runs
-them on the real engine, and `difference` compares the output with the page. tests/docs/test_docs.py describes the
-convention for pages.
+The module knows nothing about any particular page. `read` finds the blocks and rejects those that can't be run.
+`Session` runs the blocks on the real engine, and compares the output with the page. tests/docs/test_docs.py describes
+the convention for pages.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PROGRAM = "__main__.py"
 
 
 class NotRunnable(Exception):
-    """A block can't be run, and so would never be tested. The text says why."""
+    """A page has a block that can't be run, and so would never be tested. The text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,13 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The file that the comment in its first line names."""
+        """The file that the comment in the block's first line names."""
         named = _FILE.fullmatch(self.text.partition("\n")[0])
         return named and named[1]
 
     @property
     def is_whole(self) -> bool:
-        """Whether it's a complete program, and not a continuation of the block before it."""
+        """Whether the block is a complete program, and not a continuation of the block before it."""
         return self.file is not None or re.match(r'(?:#.*\n|"""|\n)*(?:import|from) |"""', self.text) is not None
 
     def commands(self) -> list[Command]:
@@ -326,7 +326,7 @@ class Session:
         self.stack.environ["JUSTT_SIMULATOR"] = base_url.removesuffix("/v1")
 
     def run(self) -> None:
-        """Run all blocks; fail at the first one that doesn't do what the page shows."""
+        """Run all blocks of the page; fail at the first one that doesn't do what the page shows."""
         for block in self.blocks:
             if block.language == "console":
                 for command in block.commands():
@@ -340,7 +340,7 @@ class Session:
             self._rewrite()
 
     def close(self) -> None:
-        """Stop the page's own simulator, after checking the requests it received."""
+        """Stop the page's own simulator, and keep its requests and output for the search for secrets."""
         if self._server is None:
             return
         with httpx.Client(trust_env=False, timeout=HANG_SECONDS) as client:
@@ -363,7 +363,7 @@ class Session:
         self._pending = block
 
     def _require_run(self) -> None:
-        """Preview the current program if no command has run it: another program or the end of the page follows."""
+        """Preview the current program if no command of the page has run it."""
         if self._pending:
             self._shell("pulumi preview", self._pending.line)
 

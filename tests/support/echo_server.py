@@ -77,12 +77,12 @@ class _Handler(BaseHTTPRequestHandler):
         return {"integrationId": integration_id, "source": source, "status": "PENDING"}
 
     def do_DELETE(self) -> None:
-        """Respond to a deactivation."""
+        """Respond to a deactivation in the same way as to a read."""
         self.rfile.read(int(self.headers["content-length"]))
         self._answer(self.server.reading)
 
     def do_POST(self) -> None:
-        """Respond to a create."""
+        """Respond to a create as its external identifier says."""
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.secrets = [self.headers["authorization"].removeprefix("Bearer "), body["secretPayload"]["apiKey"]]
         self.server.given.append(body["secretPayload"]["apiKey"])

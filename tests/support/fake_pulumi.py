@@ -136,12 +136,12 @@ class FakePulumi:
         return found
 
     def shown(self, resources: list[dict[str, Any]]) -> None:
-        """Set the state with its secrets in plain text."""
+        """Set the state that the CLI exports with its secrets in plain text."""
         text = json.dumps({"version": 3, "deployment": {"resources": resources}})
         (self.folder / "shown.json").write_text(text)
 
     def provider(self, **inputs: object) -> dict[str, Any]:
-        """Return the engine's provider resource as an update records it, with the current configuration's settings."""
+        """Return the engine's provider resource as it is in a state."""
         shown = json.loads(self._file("config.json", "").read_text())
         present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
         return provider(**{**present, **inputs})
@@ -155,7 +155,7 @@ class FakePulumi:
 
 
 def integration(name: str, integration_id: str, **outputs: object) -> dict[str, Any]:
-    """Return an integration as recorded in a state."""
+    """Return an integration as a resource in a state."""
     given = {"source": "stripe", "externalIdentifier": name, "environment": "simulator"} | outputs
     inputs = {key: value for key, value in given.items() if key != "status"}
     return {
@@ -171,7 +171,7 @@ def integration(name: str, integration_id: str, **outputs: object) -> dict[str, 
 
 
 def creating(name: str, **inputs: object) -> dict[str, Any]:
-    """Return a pending create: the engine never recorded its result."""
+    """Return a pending create: the state of a run that was killed before the engine recorded the result."""
     resource = integration(name, "", **inputs)
     for key in ("id", "outputs", "created"):
         del resource[key]

@@ -1,4 +1,4 @@
-"""Previews that are compared with a file."""
+"""Masks ids in previews, for the comparison with golden files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kills runs after Justt has committed a create."""
+"""Kills updates after Justt has committed a create, before the provider gets the response."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Live:
         return IntegrationLifecycle(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
 
     def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
-        """Create an integration, and return its id and its recorded outputs."""
+        """Create an integration with *changes* to the inputs, and return its id and its recorded outputs."""
         created = self.core().create({**CHECKED, **changes})
         self.simulator.clear_requests()
         return created

@@ -31,13 +31,13 @@ RECORD_CHANGES = ("foreign-before-commit", "foreign-after-commit", "insert", "mo
 
 
 def moment(clock: Clock) -> datetime:
-    """Return the date and time of virtual seconds."""
+    """Return the date and time of the clock's virtual seconds."""
     return START + timedelta(seconds=clock.now)
 
 
 @dataclass
 class Kept:
-    """One integration, including the fields that no API call returns."""
+    """One integration at the fake Justt, including the fields that no API call returns."""
 
     id: str
     account: str | None
@@ -107,11 +107,11 @@ class Vendor:
         self.kept.append(self._new(account, THEIRS, "", source))
 
     def find(self, integration_id: str) -> Kept | None:
-        """Return one integration."""
+        """Return the integration with an id, if there is one."""
         return next((kept for kept in self.kept if kept.id == integration_id), None)
 
     def status(self, kept: Kept) -> str:
-        """Return the current status."""
+        """Return the current status of an integration."""
         return "INACTIVE" if kept.ends is not None and kept.ends <= moment(self.clock) else kept.status
 
     def _new(self, account: str | None, name: str, label: str, source: str) -> Kept:
@@ -307,7 +307,7 @@ class Core:
 
 @dataclass
 class CoreProcesses:
-    """One core for each provider resource, each with its own session."""
+    """The cores of one command: one for each provider resource, each with its own session."""
 
     core: Core
     opened: ExitStack

@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 
 
 class Killed(BaseException):
-    """The run was killed, with all its processes."""
+    """Tells the model that the run was killed, with all its processes."""
 
 
 def urn_of(name: str) -> str:
@@ -60,12 +60,12 @@ class Remote:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it was created for this project."""
+        """Whether the integration was created for this project."""
         return self.name in NAMES
 
     @property
     def is_live(self) -> bool:
-        """Whether it's live, with no end date set."""
+        """Whether the integration is not INACTIVE and has no end date."""
         return self.status != "INACTIVE" and not self.is_scheduled
 
 
@@ -98,7 +98,7 @@ class Processes(Protocol):
         """Return the process of a provider resource."""
 
     def kill(self) -> None:
-        """Kill all of them at once, without a clean shutdown."""
+        """Kill all processes of the command at once, without a clean shutdown."""
 
 
 class Backend(Protocol):
@@ -133,13 +133,13 @@ class Backend(Protocol):
         """Return the seconds since the epoch."""
 
     def trouble(self, planned: Sequence[Trouble]) -> None:
-        """Replace the planned faults."""
+        """Replace the planned faults of Justt and the network."""
 
     def records(self) -> list[Remote]:
-        """Return all integrations."""
+        """Return all integrations at Justt."""
 
     def tell(self, integration_id: str, status: str) -> None:
-        """Set a status outside Pulumi."""
+        """Set the status of an integration at Justt, outside Pulumi."""
 
     def intrude(self, source: str) -> None:
         """Create an integration that doesn't belong to the project."""
@@ -161,11 +161,11 @@ class Resource:
 
     @property
     def identifier(self) -> str:
-        """Its external identifier."""
+        """The external identifier of the resource."""
         return str(self.inputs["externalIdentifier"])
 
     def but(self, **inputs: object) -> Resource:
-        """Return a copy with changed inputs; None removes one."""
+        """Return a copy with changed inputs; None removes an input."""
         changed = {name: value for name, value in {**self.inputs, **inputs}.items() if value is not None}
         return replace(self, inputs=changed)
 
@@ -409,7 +409,7 @@ class Engine:
         """Run *act* for all items, as many at once as the real engine does, and return whether all succeeded.
 
         Raises:
-        Killed: The run was killed.
+            Killed: The run was killed.
         """
 
         def done(item: _T) -> str:

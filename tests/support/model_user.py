@@ -76,7 +76,7 @@ class Project:
     # the program
 
     def declare(self, identifier: str, label: str, number: int, days: int, slot: int = 0) -> None:
-        """Add a resource to the program, or change its API fields and its deactivation date."""
+        """Add a resource to the program, or change the fields that it sends and its deactivation date."""
         name = self._name_of(identifier) or self._free_name(slot)
         before = self.program.get(name, Resource({}))
         account = {"referenceAccountId": ACCOUNTS[identifier]} if identifier in ACCOUNTS else {}
@@ -91,7 +91,7 @@ class Project:
         )
 
     def schedule(self, identifier: str, days: int) -> None:
-        """Change only a recorded property."""
+        """Change only the deactivation of a resource, which no request sends."""
         if name := self._name_of(identifier):
             policy = {"deactivationType": "postingDate", "afterDays": days}
             self.program[name] = self.program[name].but(deactivation=policy)
@@ -104,7 +104,8 @@ class Project:
     def own(self, identifier: str) -> None:
         """Revert changes to an adopted integration, and remove `adopt_id` from the program, as the errors say.
 
-        Do nothing while another resource in the state has the same integration: it would then have two owners.
+        While another resource in the state has the same integration, only revert the changes and keep `adopt_id`:
+        without it, the integration would have two owners.
         """
         for name in [name for name, declared in self.program.items() if declared.identifier == identifier]:
             entry = self.engine.entry_of(name, self.program)
@@ -114,7 +115,7 @@ class Project:
                 self.program[name] = replace(self.program[name], inputs=declared.inputs)
 
     def rename(self, identifier: str, slot: int) -> None:
-        """Rename a resource in the state, with the old name as its alias."""
+        """Rename a resource that is in the state, with its old name as an alias."""
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
         if name and entry:
@@ -122,7 +123,7 @@ class Project:
             self._recorded |= {entry.id} if entry.is_adopted else set()
 
     def rename_without_alias(self, identifier: str, slot: int) -> None:
-        """Rename a resource without an alias, so that it's a new resource for the engine."""
+        """Rename a resource without an alias: for the engine, it is a new resource."""
         if name := self._name_of(identifier):
             new = self._free_name(slot)
             self.program[new] = replace(self.program.pop(name), alias=None)
@@ -130,8 +131,8 @@ class Project:
     def hand_over(self, identifier: str, slot: int, provider: str, *, keeps_owner: bool = False) -> None:
         """Make another resource adopt an integration whose owner leaves the program in the same update.
 
-        With *keeps_owner*, the owner stays by mistake. The provider refuses that only if one process serves both
-        resources: two processes know too little about each other.
+        With *keeps_owner*, the owner stays in the program by mistake, and both resources have the same provider. The
+        provider refuses an update of both.
         """
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
@@ -147,7 +148,7 @@ class Project:
             self.program[name] = replace(self.program[name], provider=provider)
 
     def edit(self, edit: Edit) -> None:
-        """Change the program."""
+        """Change the program as the random *edit* says."""
         identifier = edit.identifier
         if edit.kind == "declare":
             self.declare(identifier, edit.label, edit.number, edit.days, edit.slot)
@@ -169,7 +170,7 @@ class Project:
     # the commands
 
     def run(self, command: str, wish: Wish, flags: Flags) -> None:
-        """Run a command by its name."""
+        """Run the named *command*."""
         {"up": self.up, "refresh": self.refresh, "destroy": self.destroy}[command](wish, flags)
 
     def up(self, wish: Wish, flags: Flags = PLAIN) -> None:
@@ -297,7 +298,7 @@ class Project:
             assert self._is_named(lost) or not is_doubled, f"{lost} was doubled before any message named it"
 
     def _read_message(self, text: str, run: Run, name: str | None = None) -> None:
-        """Read an error, or a line that a command showed."""
+        """Check an error, or a line that a command showed, and record what it names."""
         assert secret_scanner.find(text.encode(), SECRETS) == []
         assert "\n" not in text
         assert "inside pulumi-justt" not in text
@@ -316,7 +317,7 @@ class Project:
             self._follow_error(name, text)
 
     def _follow_error(self, name: str, text: str) -> None:
-        """Record the actions that the error of a resource asks for."""
+        """Record or do what the error of a resource asks the user to do."""
         declared = self.program[name]
         if any(PHRASES[each] in text for each in _UNLISTED):
             assert repr(declared.identifier) in text
@@ -342,7 +343,7 @@ class Project:
     # the user's actions
 
     def _resolve(self, wish: Wish) -> None:
-        """Do what the last command's errors asked for, preferring the way that *wish* names."""
+        """Do what the last command's errors asked for, if possible in the way that *wish* names."""
         for name in self._rivals & self.program.keys():
             rival = self._other_with_identifier(name)
             if rival:

@@ -37,12 +37,12 @@ def without(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def load(config: Mapping[str, str] | None = None, **environ: str) -> Settings:
-    """Return a configuration that only reaches this machine."""
+    """Return settings with which requests can only reach this machine."""
     return Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key", **(config or {})}, environ)
 
 
 def no_client() -> NoReturn:
-    """Stand in for the client in a test that must not send requests."""
+    """Fail the test: it must not send requests, so the core must not ask for a client."""
     raise AssertionError("a request was about to be sent")
 
 
@@ -115,16 +115,16 @@ class Scripted:
 
 
 def refusal(status: int, message: str = "no") -> httpx.Response:
-    """Return an error in Justt's envelope."""
+    """Return an error response in Justt's envelope."""
     return httpx.Response(status, json={"status": status, "message": message, "errorId": "e-1"})
 
 
 def record(status: str, **more: str) -> httpx.Response:
-    """Return the record of id-1."""
+    """Return a response with the record of the integration id-1."""
     return httpx.Response(200, json={"integrationId": "id-1", "source": "stripe", "status": status, **more})
 
 
 def listing(*ids: str) -> httpx.Response:
-    """Return the list of an account."""
+    """Return a response that lists integrations with these ids."""
     records = [{"integrationId": each, "source": "stripe", "status": "PENDING"} for each in ids]
     return httpx.Response(200, json=records)

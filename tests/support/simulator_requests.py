@@ -1,4 +1,4 @@
-"""Sends requests to the simulator without our client."""
+"""Bodies and headers for requests that tests send to the simulator without the client of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SDK's pickles of our providers, as in every state."""
+"""The pickles of this package's providers, as the SDK writes them into every state."""
 
 from __future__ import annotations
 

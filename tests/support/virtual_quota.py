@@ -1,4 +1,4 @@
-"""Justt's quota in virtual time."""
+"""Lets tests of Justt's quota run in virtual time."""
 
 from __future__ import annotations
 
