@@ -117,7 +117,7 @@ MAIN = {"README.md", "docs/tutorial.md"}
 
 
 def test_contributing_names_existing_files_and_all_packages() -> None:
-    """Each file, folder and target that CONTRIBUTING.md names exists, and it lists each package."""
+    """CONTRIBUTING.md lists each package, and each file, folder and make target in it exists."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     places = [ROOT, ROOT / "provider" / "pulumi_justt"]
     named = re.findall(r"`([\w./-]+(?:/|\.py|\.md|\.yml))`", text)
@@ -157,7 +157,7 @@ def test_page_does_what_it_shows(session: Session) -> None:
 
 
 def test_examples_are_run() -> None:
-    """tests/engine/test_examples.py runs each example that has a page, with its commands and their output."""
+    """For each example with a README, tests/engine/test_examples.py runs its commands and compares their output."""
     names = [Path(page).parent.name for page in PAGES if page not in SESSIONS]
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_examples.py"))
     assert [name for name in names if f'copied("{name}"' not in tests] == []

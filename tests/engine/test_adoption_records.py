@@ -162,7 +162,7 @@ def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, si
 def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: SimulatorServer, tmp_path: Path) -> None:
     """A resource adopts an integration on this machine, and an update on another machine removes `adopt_id`.
 
-    The outdated adoption record on this machine doesn't prevent that destroy deactivates the integration here.
+    Destroy on this machine deactivates the integration, although this journal still has the resource's adoption record.
     """
     mine = owner(stack)
     stack.program(adopter(mine))

@@ -79,7 +79,7 @@ def test_inline_and_local_programs_work(stack: Stack, simulator: SimulatorServer
 
 
 @pytest.mark.slow
-def test_paths_of_an_inline_program_are_recorded_unchanged(stack: Stack, simulator: SimulatorServer) -> None:
+def test_an_inline_program_can_give_relative_and_absolute_paths(stack: Stack, simulator: SimulatorServer) -> None:
     """An inline program gives a relative and an absolute path of a file.
 
     The state has the first path relative to the script's working directory and the second one unchanged, and `up` finds

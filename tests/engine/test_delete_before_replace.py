@@ -43,7 +43,8 @@ def made(stack: Stack, simulator: SimulatorServer) -> Stack:
 def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simulator: SimulatorServer) -> None:
     """With `delete_before_replace`, an update whose create can't be sent fails with the create's error.
 
-    It sends nothing, for each kind of replacement. A valid replacement still deactivates first and then creates.
+    It changes nothing at Justt, for each kind of replacement. A valid replacement still deactivates first and then
+    creates.
     """
     del made.environ["V"]
     made.program(shop(2))

@@ -114,8 +114,8 @@ def test_deletes_are_refused_until_the_program_says_false(
 ) -> None:
     """With `deletion_protection=True`, no destroy and no removal from the program deletes the integration.
 
-    The engine calls `delete` without a `check` before it, so the provider refuses and sends nothing. After an `up` with
-    False, destroy deactivates the integration.
+    The engine calls `delete` without a `check` before it, so the provider refuses the call. After an `up` with False,
+    destroy deactivates the integration.
     """
     stack = logged.stack
     stack.program(shop())

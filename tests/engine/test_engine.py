@@ -163,7 +163,7 @@ class TestLife:
 
     @pytest.mark.slow
     def test_destroy_of_an_inactive_integration_succeeds(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """Destroy treats an integration that was deactivated outside Pulumi as deleted."""
+        """If an integration was deactivated outside Pulumi, destroy treats it as deleted and succeeds."""
         stack.program(stripe())
         stack.up()
         simulator.records.set_status(stack.outputs()["id"], "INACTIVE")
@@ -699,7 +699,10 @@ class TestTwoStacks:
     def test_two_stacks_do_not_affect_each_other(
         self, tmp_path: Path, engine_bin: Path, simulator: SimulatorServer
     ) -> None:
-        """Concurrent updates and destroys of two stacks, for two accounts, don't affect each other."""
+        """Two stacks with different accounts run `up`, `refresh` and `destroy` at the same time.
+
+        Each stack changes only its own integrations.
+        """
 
         def life(account: str) -> set[str]:
             stack = Stack(tmp_path / account, engine_bin, name=account)

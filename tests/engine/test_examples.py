@@ -399,9 +399,9 @@ def test_rotation(copied: Copy, simulator: SimulatorServer) -> None:
 
 @pytest.mark.slow
 def test_environments(copied: Copy, simulator: SimulatorServer) -> None:
-    """Each stack of the program uses its own settings and sends its requests to its own environment.
+    """Each stack of the program uses the settings and the environment of its own configuration.
 
-    Justt's own addresses are out of reach here. test_config.py tests the address of each environment.
+    Requests can reach only the simulator here. test_config.py tests the address of each environment.
     """
     example = copied("environments", "sandbox")
     stack = example.stack

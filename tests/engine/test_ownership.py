@@ -494,7 +494,8 @@ def test_only_one_of_two_processes_claims_the_only_candidate(stack: Stack, simul
 def test_a_wait_keeps_no_integration_of_another_psp(stack: Stack, simulator: SimulatorServer) -> None:
     """Two integrations at different PSPs have the same external identifier.
 
-    A failed wait for one of them does not prevent that an update deactivates the other one, which has left the program.
+    One of them leaves the program in an update that adds a wait for the other one. The wait fails, and the update still
+    deactivates the first one.
     """
     stack.provide({"adyenKey": canary("adyen"), "hmac": canary("hmac")})
     adyen = (

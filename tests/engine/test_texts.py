@@ -81,7 +81,7 @@ def test_the_error_names_the_call_in_the_program(stack: Stack, program: str, tex
 
 @pytest.mark.slow
 def test_a_base_url_without_its_path_is_reported(stack: Stack, simulator: SimulatorServer) -> None:
-    """If `justt:baseUrl` lacks its path, Justt answers 404 about the path and not about an integration.
+    """If `justt:baseUrl` lacks its path, Justt's 404 says nothing about an integration.
 
     The errors point to the address, and the integration stays in the state even with JUSTT_ON_MISSING=gone.
     """

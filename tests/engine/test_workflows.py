@@ -91,7 +91,7 @@ def test_no_workflow_runs_untrusted_code() -> None:
 def test_two_updates_never_run_at_once() -> None:
     """An update waits until the update before it has ended, and does not cancel it.
 
-    The previews of each pull request are a separate group.
+    The previews of each pull request have their own concurrency group.
     """
     found = {name: load(name)["concurrency"] for name in TEXTS}
     assert found["up"] == {"group": "up-production", "cancel-in-progress": False}

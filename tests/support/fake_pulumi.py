@@ -141,7 +141,7 @@ class FakePulumi:
         (self.folder / "shown.json").write_text(text)
 
     def provider(self, **inputs: object) -> dict[str, Any]:
-        """Return the engine's provider resource as it is in a state."""
+        """Return the engine's provider resource as an update records it, with the current configuration's settings."""
         shown = json.loads(self._file("config.json", "").read_text())
         present = {name: item["value"] for name, item in shown.items() if name.startswith("justt:")}
         return provider(**{**present, **inputs})
@@ -179,5 +179,5 @@ def creating(name: str, **inputs: object) -> dict[str, Any]:
 
 
 def provider(**inputs: object) -> dict[str, Any]:
-    """Return the engine's provider resource as recorded in a state."""
+    """Return the engine's provider resource as it is in a state."""
     return {"urn": PROVIDER, "custom": True, "type": "pulumi:providers:pulumi-python", "inputs": inputs, "id": "p"}

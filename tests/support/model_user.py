@@ -91,7 +91,7 @@ class Project:
         )
 
     def schedule(self, identifier: str, days: int) -> None:
-        """Change only the deactivation of a resource, which no request sends."""
+        """Change only the deactivation of a resource, which is an update of the state without a request."""
         if name := self._name_of(identifier):
             policy = {"deactivationType": "postingDate", "afterDays": days}
             self.program[name] = self.program[name].but(deactivation=policy)

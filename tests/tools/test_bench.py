@@ -116,7 +116,8 @@ def met(figures: list[Figure]) -> dict[str, tuple[str, bool | None]]:
 def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> None:
     """On the real engine, each contender runs each step without a failure and with the expected number of requests.
 
-    The state of `floor` has one secret and one plain property. That of `plain` has the fields of `ours` except one.
+    The state of `floor` has one secret and one plain property. That of `plain` has the fields of `ours` except
+    `environment`.
     """
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
