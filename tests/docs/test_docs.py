@@ -276,7 +276,7 @@ def test_screens_are_compared(screen: str, is_same: bool) -> None:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Callable[..., Session]:
-    """Return a function that creates a session of a page without an engine."""
+    """Return a function that makes a session for a page with the given console lines, without an engine."""
 
     def made(*lines: str) -> Session:
         page = tmp_path / "page.md"

@@ -31,7 +31,7 @@ def sent(simulator: SimulatorServer) -> list[str]:
 
 @pytest.fixture
 def made(stack: Stack, simulator: SimulatorServer) -> Stack:
-    """Return a stack with one integration."""
+    """Return a stack with one integration, whose credential is in the variable V."""
     stack.environ["V"] = canary("first")
     stack.program(shop())
     stack.up()

@@ -67,7 +67,7 @@ class Example:
             self.stack.secrets.append(self.values[variable])
 
     def rotate(self, key: str) -> None:
-        """Set another secret."""
+        """Set a new secret for a key of the configuration."""
         self.values[key] = f"rk_test_{canary('rotated')}"
         self.stack.config(secret={key: self.values[key]})
 
@@ -98,7 +98,7 @@ class Example:
         return steps
 
     def assert_seen(self) -> None:
-        """Assert that the output in the README was printed; a line of dots stands for any lines."""
+        """Assert that the commands have printed the output in the README, where a line of dots stands for any lines."""
         printed = _normalized(self.stack.printed)
         for screen in _SCREEN.findall(self.readme):
             for part in screen.split("...\n"):

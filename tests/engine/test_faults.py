@@ -27,7 +27,7 @@ BEYOND_ADOPT = "create: lost before the commit, and a second writer"
 
 
 def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecorator:
-    """Run a test with each scenario, under the scenario's name."""
+    """Return a mark that runs a test with each scenario, under the scenario's name."""
     each = [pytest.param(one, marks=() if one.name in MAIN else pytest.mark.slow, id=one.name) for one in scenarios]
     return pytest.mark.parametrize("scenario", each)
 

@@ -59,7 +59,7 @@ class Case:
     is_made: bool = False
 
     def is_reached(self, stack: Stack, simulator: SimulatorServer) -> bool:
-        """Return whether the moment has come."""
+        """Return whether the command has come to the moment at which the test kills the CLI."""
         if self.fault:
             faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
                 "faults"

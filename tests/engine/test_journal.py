@@ -46,7 +46,7 @@ def live(simulator: SimulatorServer) -> list[str]:
 
 
 def assert_up_names(stack: Stack, lost: str, folder: Path) -> None:
-    """Run `pulumi up`, and assert that it stops with the id, the command that resolves it, and the journal's file."""
+    """Assert that `pulumi up` fails and names the integration, the command to run, and the journal's file."""
     failed = stack.up(fails=True)
     (file,) = (folder / "intents").iterdir()
     for words in (lost, "pulumi-justt recover", str(file)):

@@ -61,14 +61,14 @@ def refusal(names: str) -> str:
 
 @pytest.fixture(scope="module")
 def vendor() -> Iterator[SimulatorServer]:
-    """Start one simulator."""
+    """Start a simulator for all tests of the module."""
     with SimulatorServer() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def host(vendor: SimulatorServer) -> Iterator[Host]:
-    """Start one host process."""
+    """Start a host process for all tests of the module."""
     with Host({"justt:baseUrl": vendor.base_url, "justt:apiKey": "made-up"}) as running:
         yield running
 

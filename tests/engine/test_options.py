@@ -33,7 +33,7 @@ class Shop(pulumi.ComponentResource):
 
 
 def changes(simulator: SimulatorServer) -> list[str]:
-    """Return the requests so far that change something, such as `POST shop` by external identifier, and clear them."""
+    """Return the requests so far that change something, such as `POST shop`, and clear the requests."""
     names = {record.id: record.external_identifier for record in simulator.records.integrations()}
     seen = [
         f"{each.method} {each.body.get('externalIdentifier') or names[each.path.rpartition('/')[2]]}"

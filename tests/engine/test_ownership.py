@@ -29,7 +29,7 @@ class Calls:
         stack.environ["PYTHONPATH"] = f"{ROOT / 'tests' / 'support' / 'call_log'}:{ROOT / 'provider'}"
 
     def clear(self) -> None:
-        """Clear the calls so far."""
+        """Forget the calls so far."""
         self._log.unlink(missing_ok=True)
 
     def seen(self) -> list[tuple[str, str]]:
@@ -44,7 +44,7 @@ class Calls:
 
 @pytest.fixture
 def calls(stack: Stack) -> Calls:
-    """Log the calls of the stack's provider."""
+    """Make the stack's provider log its calls, and return them."""
     return Calls(stack)
 
 
@@ -264,7 +264,7 @@ def awaited(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
 
 
 def any_other_one(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
-    """An integration that leaves the program and that no resource adopts is deactivated."""
+    """An integration leaves the program, and no other resource adopts it. The update deactivates it."""
     owner(stack)
     stack.program("")
     calls.clear()
@@ -328,7 +328,7 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
         do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server calls these names
 
         def log_message(self, *_: object) -> None:
-            """Log nothing."""
+            """Log no request."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

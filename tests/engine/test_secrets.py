@@ -77,7 +77,7 @@ def stack(stack: Stack) -> Stack:
 
 
 def pem_of(line: str) -> str:
-    """Return a text that looks like a private key."""
+    """Return a text in the form of a private key that contains *line*."""
     return f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
 
 
@@ -233,7 +233,10 @@ ALL = """
 
 @contextmanager
 def simulator_process(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
-    """Run `pulumi-justt simulator`; when it has ended, the list has everything that it printed and wrote."""
+    """Run `pulumi-justt simulator`, and yield its URL and a list.
+
+    When it has ended, the list has everything that it printed and wrote.
+    """
     left: list[bytes] = []
     database = folder / "records.sqlite"
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(database)]

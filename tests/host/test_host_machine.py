@@ -308,7 +308,7 @@ REACHED = {
 
 
 def cover_rare_events(project: Project, hosts: Hosts) -> None:
-    """Cover the events that so few random programs may miss."""
+    """Run a fixed program that covers the events of `REACHED`, because the few random programs may miss some."""
 
     def run(command: str, *planned: tuple[str, str], wish: Wish = "adopt", flags: Flags = PLAIN) -> None:
         hosts.trouble([Trouble(operation, what) for operation, what in planned])

@@ -70,7 +70,7 @@ class Fake(Contender):
         self.secrets: list[str] = []
 
     def command(self, step: Step, parallel: int | None) -> list[str]:
-        """Return a command that prints its arguments."""
+        """Return a command that sends one request, and that then fails if the contender is to fail at *step*."""
         assert parallel == 7
         failing = str(self._failing if len(self.secrets) > len(bench_contenders.STEPS) else None)
         return [sys.executable, "-I", "-S", "-c", ONE_REQUEST, self._address, step, failing]

@@ -73,7 +73,7 @@ done
 
 
 def program(file: Path, text: str) -> Path:
-    """Write an executable file."""
+    """Write an executable file, and return its path."""
     file.parent.mkdir(parents=True, exist_ok=True)
     # A file of the module cache is read-only. Only root could overwrite it.
     file.unlink(missing_ok=True)
@@ -160,7 +160,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @contextlib.contextmanager
 def site(body: str, status: int = 200) -> Iterator[str]:
-    """Serve one response on the loopback."""
+    """Serve *body* as the response to every request, and yield the server's address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -30,7 +30,7 @@ PROPERTIES: dict[str, Any] = {
 
 @contextmanager
 def served(base_url: str) -> Iterator[PlainProvider]:
-    """Yield the provider as its process has it: unpickled, and configured once."""
+    """Yield the plain provider in the form in which its process has it: unpickled, and configured once."""
     provider: PlainProvider = pickle.loads(base64.b64decode(serialize_provider(PlainProvider())))  # noqa: S301 - our own
     config = {"justt:baseUrl": base_url, "justt:apiKey": "bearer-key", "justt:timeoutSeconds": "1"}
     provider.configure(ConfigureRequest(Config(config, "shop")))
