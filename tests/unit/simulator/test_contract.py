@@ -101,14 +101,14 @@ NOT_SERVED = ("/merchants", "/merchants/{merchantUuid}")
 
 
 def vendor_document() -> Document:
-    """Parse the document, without the operations that the simulator does not serve."""
+    """Parse Justt's OpenAPI document, and remove the operations that the simulator does not serve."""
     document: Document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     document["paths"] = {path: item for path, item in document["paths"].items() if path not in NOT_SERVED}
     return document
 
 
 def operations_of(document: Document) -> dict[str, Document]:
-    """Return the operations by method and path."""
+    """Return the operations of an OpenAPI document by method and path."""
     return {
         f"{method.upper()} {path}": operation
         for path, item in document["paths"].items()
@@ -118,7 +118,7 @@ def operations_of(document: Document) -> dict[str, Document]:
 
 
 def guided_document() -> Document:
-    """Add the guides' 413 to each operation with a body: the document omits it for most of them."""
+    """Return Justt's document with the guides' 413 for each operation with a body, which the document mostly omits."""
     document = vendor_document()
     for operation in operations_of(document).values():
         if "requestBody" in operation:
@@ -142,14 +142,14 @@ BOUNDED = settings(
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorServer]:
-    """Run one simulator for all generated requests."""
+    """Run one simulator for all tests of the module, with a high rate limit."""
     with SimulatorServer(Options(api_keys=frozenset({API_KEY}), requests_per_minute=1_000_000)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[requests.Session]:
-    """Keep one connection for all generated requests."""
+    """Keep one HTTP session for all tests of the module."""
     with requests.Session() as kept:
         yield kept
 
@@ -159,7 +159,10 @@ def session() -> Iterator[requests.Session]:
 def test_every_response_conforms_to_the_document(
     case: AnyCase, simulator: SimulatorServer, session: requests.Session
 ) -> None:
-    """For any request, the response is a documented one, and an invalid request is refused."""
+    """For any generated request, the simulator's response is one that Justt's document describes.
+
+    It refuses invalid requests.
+    """
     complete_payload(case)
     case.call_and_validate(
         base_url=simulator.base_url,
@@ -179,7 +182,7 @@ def test_every_response_conforms_to_the_document(
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session: requests.Session) -> None:
-    """Every valid request to an existing record gets the documented 2xx of its operation."""
+    """For any generated request that is valid, the simulator responds with the documented 2xx of the operation."""
     answered: list[int] = []
     method, path = label.split()
 
@@ -201,7 +204,10 @@ def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session:
 
 
 def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests.Session) -> None:
-    """Add what the document can't express: complete payloads, existing records, whole pages, and no null."""
+    """Change a generated request so that it is valid beyond the document.
+
+    It gets a complete payload, an existing id and whole page numbers, and no nulls.
+    """
     body: Any = drop_none(case.body)
     case.body = body
     complete_payload(case)
@@ -222,7 +228,10 @@ def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests
 
 
 def complete_payload(case: AnyCase) -> None:
-    """Complete the payload. An incomplete payload would hide every other error in a create body."""
+    """Add the fields that the secret type requires to the payload of a create.
+
+    Without them, each create would be refused for the same reason.
+    """
     body = case.body
     if case.operation.label != "POST /integrations" or not isinstance(body, dict):
         return
@@ -239,7 +248,10 @@ def drop_none(value: Any) -> Any:  # noqa: ANN401 - any JSON comes in and goes o
 
 
 def test_statuses_beyond_the_document_are_those_of_the_guides() -> None:
-    """The statuses added to the document are pinned, so that no response becomes documented by accident."""
+    """Beyond Justt's document, the tests allow one status for one operation: the 413 of a DELETE.
+
+    No other response becomes documented by accident.
+    """
     vendor, guided = (operations_of(document) for document in (vendor_document(), guided_document()))
     added = {label: set(guided[label]["responses"]) - set(vendor[label]["responses"]) for label in vendor}
     assert added == {
@@ -251,7 +263,10 @@ def test_statuses_beyond_the_document_are_those_of_the_guides() -> None:
 
 
 def test_every_operation_checks_key_and_limit_first() -> None:
-    """401 and 429 precede any other check, and 413 precedes the check of a body."""
+    """Each operation responds with 401 or 429 before it checks anything else.
+
+    A body that is too long gets a 413 before its content is checked.
+    """
     with SimulatorServer(Options(api_keys=frozenset({API_KEY}), requests_per_minute=1)) as running:
 
         def status(label: str, **sent: Any) -> int:  # noqa: ANN401 - requests.request names too many types
@@ -271,7 +286,10 @@ def test_every_operation_checks_key_and_limit_first() -> None:
 
 
 def test_every_operation_except_merchants_is_served(simulator: SimulatorServer, session: requests.Session) -> None:
-    """An operation that the simulator does not serve gets a 404 in a documented shape."""
+    """The simulator serves each documented operation except those of merchants.
+
+    It responds to these with a 404 in a documented form.
+    """
     document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     left_out = {label for label in operations_of(document) if label not in OPERATIONS}
     assert left_out == {"GET /merchants", "POST /merchants", "DELETE /merchants", "GET /merchants/{merchantUuid}"}
@@ -284,7 +302,7 @@ def test_every_operation_except_merchants_is_served(simulator: SimulatorServer, 
 
 @pytest.mark.parametrize("form", ["bare", "enveloped"])
 def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
-    """Both envelopes of a list match the document, for a page with records and for an empty one."""
+    """In both envelopes, the simulator's list conforms to Justt's document, with and without records."""
     integration = {"$ref": "#/components/schemas/Integration"}
     page: dict[str, Document] = {
         "bare": {"type": "array", "items": integration},
@@ -305,7 +323,7 @@ def test_lists_in_each_envelope_are_documented(form: ListEnvelope) -> None:
     [("integrationId", {"$ref": "#/components/schemas/CreatedIntegration"}), ("id", GUIDE_ENVELOPES["created"])],
 )
 def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected: Document) -> None:
-    """The id is in the field that the document names, or in the field that the guide on responses names."""
+    """In both envelopes, the response to a create has the form that Justt's document or guide describes."""
     with SimulatorServer(Options(create_envelope=form)) as running:
         answer = requests.post(
             f"{running.base_url}/integrations", json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS
@@ -319,7 +337,10 @@ def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected:
     [("bare", {"$ref": "#/components/schemas/Integration"}), ("enveloped", GUIDE_ENVELOPES["read"])],
 )
 def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Document) -> None:
-    """The record has the shape of the document, or of the guide on responses, with its go-live date."""
+    """In both envelopes, the response to a read has the form that Justt's document or guide describes.
+
+    It contains the go-live date.
+    """
     with SimulatorServer(Options(read_envelope=form, successful_after=0)) as running:
         integrations = f"{running.base_url}/integrations"
         answer = requests.post(integrations, json=NEW_INTEGRATION, headers=HEADERS, timeout=HANG_SECONDS)
@@ -332,9 +353,9 @@ def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Doc
 
 @pytest.mark.parametrize("form", ERROR_FORMS)
 def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
-    """Each form of error body matches the OpenAPI document.
+    """In each error form, the simulator's errors conform to Justt's document.
 
-    It has exactly the fields of its documented example, and its status is the status of the response.
+    They have exactly the fields of the documented example, and their status is that of the response.
     """
     with SimulatorServer(Options(error_envelope=form)) as running:
         integrations = f"{running.base_url}/integrations"
@@ -355,19 +376,22 @@ def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
 
 
 def assert_valid(part: Document, content: object) -> None:
-    """Validate against a schema that may refer to components of the document."""
+    """Validate *content* against a part of a schema, which may refer to components of Justt's document."""
     whole = {**part, "components": vendor_document()["components"]}
     jsonschema_rs.Draft4Validator(whole, validate_formats=True).validate(content)
 
 
 def test_document_is_the_shared_one() -> None:
-    """The copy in the tests equals the contract that the whole team uses."""
+    """The OpenAPI document in `tests/data` equals the one that the whole team uses, and has the pinned digest."""
     expected = hashlib.sha256(SHARED.read_bytes()).hexdigest() if SHARED.exists() else SHA256
     assert hashlib.sha256(COPY.read_bytes()).hexdigest() == expected == SHA256
 
 
 def test_simulator_imports_no_provider_code() -> None:
-    """A simulator that shared code with the provider would share its mistakes."""
+    """The simulator imports only the standard library, aiohttp, typing_extensions and itself.
+
+    If it shared code with the provider, it would share the provider's mistakes.
+    """
     folder = Path(simulator_package.__path__[0])
     allowed = {*sys.stdlib_module_names, "aiohttp", "typing_extensions", "."}
     for path in folder.glob("*.py"):

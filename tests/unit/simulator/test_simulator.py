@@ -80,13 +80,13 @@ class Api:
 
 
 def client(base_url: str, api_key: str | None = None) -> httpx.Client:
-    """Return a client for the API or the control endpoint."""
+    """Return an HTTP client for the API or the control endpoint of a simulator."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return httpx.Client(base_url=base_url, headers=headers, verify=NO_TLS, timeout=HANG_SECONDS)
 
 
 def refused(answer: httpx.Response, status: int) -> str:
-    """Assert that a request was refused with this status, and return the message."""
+    """Assert that a response is an error with this status, and return its message."""
     assert answer.status_code == status, answer.text
     assert answer.json()["status"] == status
     assert answer.json()["errorId"].startswith("sim-")
@@ -97,7 +97,7 @@ def refused(answer: httpx.Response, status: int) -> str:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Return the clock of the simulator under test."""
+    """Return a clock that the test controls, for the simulator."""
     return Clock(NOW)
 
 
@@ -116,7 +116,7 @@ def api(clock: Clock) -> Iterator[Api]:
 
 
 def test_created_integration_is_read_back_as_pending(api: Api) -> None:
-    """A new integration is PENDING, and a read shows only the three documented fields."""
+    """A read of a new integration shows the id, the source and the status PENDING, and no other fields."""
     created = api.create()
     answer = api.read(created)
     assert answer.status_code == 200
@@ -124,7 +124,10 @@ def test_created_integration_is_read_back_as_pending(api: Api) -> None:
 
 
 def test_records_contain_everything_but_the_payload(api: Api) -> None:
-    """A record contains everything that was sent, except that it keeps only the digest and keys of the payload."""
+    """After a create, the simulator's record has all that the request contained.
+
+    Of the payload, it has only the digest and the keys.
+    """
     payload = {"username": "name", "privateKey": CANARY, "passphrase": CANARY}
     created = api.create("acc_1", secretType="sftp", secretPayload=payload, merchantAccountCodes=["b", "a"])
     record = api.simulator.records.integration(created)
@@ -138,17 +141,17 @@ def test_records_contain_everything_but_the_payload(api: Api) -> None:
 
 
 def test_different_payloads_have_different_digests() -> None:
-    """The digest distinguishes payloads."""
+    """`payload_digest` returns different digests for different payloads."""
     assert payload_digest({"apiKey": "a"}) != payload_digest({"apiKey": "b"})
 
 
 def test_two_integrations_may_share_an_external_identifier(api: Api) -> None:
-    """Two integrations may share an external identifier, because Justt's documentation doesn't forbid it."""
+    """The simulator accepts two creates with one external identifier. Justt's documentation doesn't forbid it."""
     assert api.create() != api.create()
 
 
 def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
-    """A database file holds everything that a later simulator needs, including deactivations."""
+    """A second simulator that uses the database file of an earlier one has the same records, accounts and statuses."""
     options = Options(database=str(tmp_path / "records.db"))
     with (
         SimulatorServer(options, clock=clock) as first,
@@ -168,7 +171,10 @@ def test_records_survive_a_restart(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
-    """A device or a named pipe is refused and keeps its mode: root could make /dev/null unusable for all processes."""
+    """The simulator refuses a named pipe as its database, and doesn't change the pipe's mode.
+
+    For /dev/null, root could otherwise make the device unusable.
+    """
     pipe = tmp_path / "records.db"
     os.mkfifo(pipe, 0o644)
     mode = pipe.stat().st_mode
@@ -178,7 +184,7 @@ def test_database_must_be_a_regular_file(tmp_path: Path) -> None:
 
 
 def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
-    """A file with another version of the tables is an error before the simulator serves requests."""
+    """If a database file has another version of the tables, the simulator raises an error before it serves requests."""
     path = tmp_path / "records.db"
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
@@ -191,7 +197,7 @@ def test_database_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_accounts_do_not_see_each_other(api: Api) -> None:
-    """A record of one account is not found, listed or deactivated from another account or without one."""
+    """A client can read, list and deactivate an integration only with the account of the create."""
     created = api.create("acc_1")
     assert api.read(created, "acc_1").status_code == 200
     for other in ("acc_2", None):
@@ -202,7 +208,7 @@ def test_accounts_do_not_see_each_other(api: Api) -> None:
 
 
 def test_an_account_header_may_be_any_bytes(api: Api) -> None:
-    """Header bytes that are not UTF-8 select their own account."""
+    """If a client sends an account that is not UTF-8, the simulator treats it as an account like any other."""
     headers = {b"reference-account-id": b"\xff"}
     created = api.http.post("/integrations", json=new_body(), headers=headers).json()["integrationId"]
     assert api.http.get(f"/integrations/{created}", headers=headers).status_code == 200
@@ -211,14 +217,17 @@ def test_an_account_header_may_be_any_bytes(api: Api) -> None:
 
 @pytest.mark.parametrize("value", ["", "Bearer", "Basic a2V5", "key-1"])
 def test_missing_key_is_refused(api: Api, value: str) -> None:
-    """Without a bearer key, every operation responds with 401."""
+    """The simulator responds with 401 to every request without a bearer key."""
     for method, path in (("GET", "/integrations"), ("POST", "/integrations"), ("GET", "/elsewhere")):
         message = refused(api.http.request(method, path, headers={"Authorization": value}), 401)
         assert message == "an API key is required: Authorization: Bearer <api key>"
 
 
 def test_keys_can_be_rotated_while_running(api: Api) -> None:
-    """After keys are set, others are refused. The control endpoint shows fingerprints, never keys."""
+    """After the control endpoint sets the keys, the simulator refuses other keys.
+
+    The endpoint shows fingerprints, never keys.
+    """
     assert api.control.get("/keys").json() == {"fingerprints": None}
     assert api.http.get("/integrations").status_code == 200
     answer = api.control.put("/keys", json={"apiKeys": ["key-2"]})
@@ -232,13 +241,16 @@ def test_keys_can_be_rotated_while_running(api: Api) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"apiKeys": "key"}, {"apiKeys": [""]}, {"apiKeys": [1]}, {"keys": None}])
 def test_bad_keys_are_refused(api: Api, body: object) -> None:
-    """A rotation that would accept no key is refused, and changes nothing."""
+    """The control endpoint refuses an empty key, and keys in another form.
+
+    The simulator still accepts the earlier keys.
+    """
     assert api.control.put("/keys", json=body).status_code == 400
     assert api.http.get("/integrations").status_code == 200
 
 
 def test_options_do_not_show_keys() -> None:
-    """No text form of the options contains the keys."""
+    """The text form of `Options` doesn't contain the API keys."""
     assert CANARY not in repr(Options(api_keys=frozenset({CANARY})))
 
 
@@ -246,7 +258,7 @@ def test_options_do_not_show_keys() -> None:
 
 
 def test_an_integration_succeeds_at_the_set_age(api: Api) -> None:
-    """With `successful_after`, the status becomes SUCCESSFUL at that age, with a go-live date."""
+    """With `successful_after`, an integration becomes SUCCESSFUL with a go-live date at that age."""
     api.configure(successful_after=60)
     created = api.create()
     api.clock.now += 59
@@ -257,7 +269,7 @@ def test_an_integration_succeeds_at_the_set_age(api: Api) -> None:
 
 
 def test_the_status_can_be_set(api: Api) -> None:
-    """The control endpoint sets status and go-live date without the client. A set status overrides the age."""
+    """The control endpoint sets an integration's status and go-live date. A set status overrides `successful_after`."""
     api.configure(successful_after=0)
     created = api.create()
     path = f"/integrations/{created}"
@@ -270,7 +282,7 @@ def test_the_status_can_be_set(api: Api) -> None:
 
 
 def test_a_set_status_ends_a_deactivation(api: Api) -> None:
-    """A set status replaces a recorded deactivation."""
+    """If the control endpoint sets the status of a deactivated integration, the record has no deactivation any more."""
     created = api.create()
     assert api.end(created).status_code == 200
     answer = api.control.patch(f"/integrations/{created}", json={"status": "SUCCESSFUL"}).json()
@@ -281,17 +293,17 @@ def test_a_set_status_ends_a_deactivation(api: Api) -> None:
     "body", [{"status": "DONE"}, {"status": None}, {"goLiveDate": "soon"}, {"goLiveDate": 1}, {"source": "adyen"}]
 )
 def test_an_invalid_status_is_refused(api: Api, body: object) -> None:
-    """Only a documented status and a date-time can be set."""
+    """The control endpoint refuses an undocumented status, an invalid date and other fields."""
     assert api.control.patch(f"/integrations/{api.create()}", json=body).status_code == 400
 
 
 def test_an_unknown_id_is_not_found(api: Api) -> None:
-    """The status of an unknown id can't be set."""
+    """If the control endpoint gets a status for an unknown id, it responds with 404."""
     assert api.control.patch("/integrations/none", json={"status": "FAILED"}).status_code == 404
 
 
 def test_a_deactivated_integration_stays_as_inactive(api: Api) -> None:
-    """Deactivation removes nothing: the record is read and listed as INACTIVE. The response has no body."""
+    """After a deactivation, whose response has no body, a read and a list show the integration as INACTIVE."""
     created = api.create()
     answer = api.end(created)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -303,7 +315,10 @@ def test_a_deactivated_integration_stays_as_inactive(api: Api) -> None:
 
 
 def test_future_deactivation_takes_effect_at_its_date(api: Api) -> None:
-    """Until its date, a deactivation changes no status and can be moved."""
+    """Before the date of a deactivation, the status stays the same, and another deactivation can move the date.
+
+    At the date, the status becomes INACTIVE.
+    """
     created = api.create()
     assert api.end(created, deactivationDate="2027-01-15T08:00:10Z").status_code == 200
     assert api.status(created) == "PENDING"
@@ -315,7 +330,7 @@ def test_future_deactivation_takes_effect_at_its_date(api: Api) -> None:
 
 
 def test_deactivating_twice_is_refused(api: Api) -> None:
-    """An integration that is INACTIVE, by a deactivation or by a set status, can't be deactivated."""
+    """The simulator refuses to deactivate an INACTIVE integration, even if the control endpoint set that status."""
     deactivated, updated = api.create(), api.create()
     api.end(deactivated)
     api.control.patch(f"/integrations/{updated}", json={"status": "INACTIVE"})
@@ -324,7 +339,7 @@ def test_deactivating_twice_is_refused(api: Api) -> None:
 
 
 def test_a_deactivation_must_repeat_the_id_of_its_path(api: Api) -> None:
-    """A body whose id differs from the path's is refused before the simulator looks for either id."""
+    """The simulator refuses a deactivation whose body has another id than its path."""
     message = refused(api.end(api.create(), integrationId="another"), 400)
     assert message == "integrationId must be the id in the path"
 
@@ -342,14 +357,17 @@ def test_a_deactivation_must_repeat_the_id_of_its_path(api: Api) -> None:
     ],
 )
 def test_deactivation_date_must_be_a_date_time(api: Api, date: object) -> None:
-    """The OpenAPI document overrides the guide: the date is a date-time string, not Unix seconds."""
+    """The simulator accepts a deactivation date only as a date-time string, as in the OpenAPI document.
+
+    It refuses Unix seconds, which the guide shows.
+    """
     created = api.create()
     assert "deactivationDate" in refused(api.end(created, deactivationDate=date), 400)
     assert api.status(created) == "PENDING"
 
 
 def test_deactivation_type_must_be_documented(api: Api) -> None:
-    """Only the two documented types are accepted."""
+    """The simulator refuses a deactivation type other than `dueDate` and `postingDate`."""
     message = refused(api.end(api.create(), deactivationType="today"), 400)
     assert message == "deactivationType must be one of dueDate, postingDate"
 
@@ -360,7 +378,10 @@ def test_deactivation_type_must_be_documented(api: Api) -> None:
 @pytest.mark.parametrize("secret_type", PAYLOADS)
 @pytest.mark.parametrize("way", ["complete", "missing", "empty", "wrong type"])
 def test_payload_has_what_its_type_requires(api: Api, secret_type: str, way: str) -> None:
-    """Every documented type is accepted with its fields, and refused without any one of them."""
+    """The simulator accepts each documented secret type with its required fields.
+
+    It refuses a payload that lacks one of them, or has an empty or wrong value.
+    """
     complete = PAYLOADS[secret_type]
     if way == "complete":
         api.create(secretType=secret_type, secretPayload=complete)
@@ -377,12 +398,15 @@ def test_payload_has_what_its_type_requires(api: Api, secret_type: str, way: str
 
 
 def test_sftp_takes_a_private_key_instead_of_a_password(api: Api) -> None:
-    """SFTP credentials need a password or a private key; one of the two is enough."""
+    """The simulator accepts `sftp` credentials that have a private key and no password."""
     api.create(secretType="sftp", secretPayload={"username": "name", "privateKey": CANARY})
 
 
 def test_optional_payload_fields_are_strings(api: Api) -> None:
-    """A documented optional field is validated, too; an undocumented one is not."""
+    """The simulator refuses a documented optional field that is no string.
+
+    It accepts any value in an undocumented field.
+    """
     api.create(secretPayload={"apiKey": CANARY, "region": 7})
     body = new_body(secretType="HMAC", secretPayload={**PAYLOADS["HMAC"], "merchantCode": 7})
     assert refused(api.http.post("/integrations", json=body), 400) == "secretPayload.merchantCode must be a string"
@@ -417,18 +441,21 @@ def test_optional_payload_fields_are_strings(api: Api) -> None:
     ],
 )
 def test_bad_create_body_is_refused(api: Api, changes: dict[str, object], message: str) -> None:
-    """For each error in a create body, the response is a 400 that names the field and not the value."""
+    """For each error in the body of a create, the simulator responds with a 400.
+
+    The message names the field but not the value.
+    """
     assert refused(api.http.post("/integrations", json=new_body(**changes)), 400) == message
     assert api.simulator.records.integrations() == []
 
 
 def test_longest_identifier_counts_characters(api: Api) -> None:
-    """255 characters are accepted, however many bytes they are."""
+    """The simulator accepts an external identifier of 255 characters, even if they take more bytes."""
     api.create(externalIdentifier="é" * 255)
 
 
 def test_unlisted_values_are_accepted_if_configured(api: Api) -> None:
-    """The options can add sources and secret types to the documented ones. They accept any payload."""
+    """The simulator accepts the sources and secret types that its options add, with any payload."""
     api.configure(extra_sources=["shopify"], extra_secret_types=["OAUTH"])
     api.create(source="shopify", secretType="OAUTH", secretPayload={"anything": CANARY})
     api.create()
@@ -450,20 +477,20 @@ def test_unlisted_values_are_accepted_if_configured(api: Api) -> None:
     ],
 )
 def test_body_that_is_no_json_object_is_refused(api: Api, content: bytes) -> None:
-    """A body that can't be parsed as a JSON object gets a 400."""
+    """If the body of a create is not a JSON object, the simulator responds with 400."""
     answer = api.http.post("/integrations", content=content, headers={"Content-Type": "application/json"})
     assert refused(answer, 400).startswith("the body must be")
 
 
 def test_a_body_needs_a_json_content_type(api: Api) -> None:
-    """Another content type is refused, whatever the body is."""
+    """If the content type of a create is not JSON, the simulator responds with 400, even if the body is valid."""
     content = json.dumps(new_body())
     answer = api.http.post("/integrations", content=content, headers={"Content-Type": "text/plain"})
     assert refused(answer, 400) == "Content-Type must be application/json"
 
 
 def test_body_over_one_megabyte_is_refused(api: Api) -> None:
-    """A million bytes are accepted; one more byte gets a 413."""
+    """The simulator accepts a body of a million bytes, and responds with 413 to a longer one."""
     size = len(json.dumps(new_body(integrationName="")))
     exact = json.dumps(new_body(integrationName="x" * (1_000_000 - size)))
     headers = {"Content-Type": "application/json"}
@@ -491,7 +518,10 @@ def test_body_over_one_megabyte_is_refused(api: Api) -> None:
     ],
 )
 def test_bad_page_is_refused(api: Api, query: str) -> None:
-    """`limit` is a whole number from 10 to 100 and `page` is one from 1, each given once."""
+    """The simulator responds with 400 unless `limit` is a whole number from 10 to 100 and `page` is one from 1.
+
+    Each may be given once.
+    """
     assert "must be a whole number" in refused(api.http.get(f"/integrations?{query}"), 400)
 
 
@@ -500,12 +530,15 @@ def test_bad_page_is_refused(api: Api, query: str) -> None:
     [("GET", "/"), ("GET", "/charges"), ("GET", "/integrations/"), ("PUT", "/integrations")],
 )
 def test_undocumented_operation_is_not_found(api: Api, method: str, path: str) -> None:
-    """Other paths, and other methods on known paths, get a 404."""
+    """The simulator responds with 404 to an unknown path, and to another method on a known path."""
     assert refused(api.http.request(method, f"{api.simulator.base_url}{path}"), 404) == "no such operation"
 
 
 def test_requests_over_the_limit_are_refused(api: Api) -> None:
-    """The limit is per key, in any 60 seconds. A 429 has no Retry-After, and a refused request doesn't count."""
+    """The simulator responds with 429, without Retry-After, if a key has sent too many requests in 60 seconds.
+
+    Refused requests and other keys don't count.
+    """
     api.configure(requests_per_minute=2)
     assert api.http.get("/integrations").status_code == 200
     api.clock.now += 30
@@ -521,12 +554,12 @@ def test_requests_over_the_limit_are_refused(api: Api) -> None:
 
 
 def test_default_limit_is_the_documented_one() -> None:
-    """By default, the simulator allows 1,000 requests a minute."""
+    """Without options, the simulator allows 1,000 requests a minute."""
     assert Options().requests_per_minute == 1000
 
 
 def test_every_refusal_has_its_own_error_id(api: Api) -> None:
-    """Each refusal has a different errorId."""
+    """The simulator gives each refused request a different errorId."""
     first, second = (api.read("none").json()["errorId"] for _ in range(2))
     assert first != second
 
@@ -537,7 +570,10 @@ def test_every_refusal_has_its_own_error_id(api: Api) -> None:
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 @pytest.mark.parametrize("envelope", ["bare", "enveloped"])
 def test_list_is_paged(api: Api, order: str, envelope: str) -> None:
-    """Pages have the chosen order. `hasMore` is true up to the last page, and later pages are empty."""
+    """The simulator's pages have the order that the options set, and pages after the last one are empty.
+
+    In the envelope, `hasMore` is true before the last page.
+    """
     api.configure(list_order=order, list_envelope=envelope)
     created = [api.create("acc_1") for _ in range(20)]
     api.create()
@@ -555,7 +591,7 @@ def test_list_is_paged(api: Api, order: str, envelope: str) -> None:
 
 
 def test_list_is_of_ten_by_default(api: Api) -> None:
-    """Without parameters, a list has the first ten records. A limit may be any JSON number."""
+    """Without parameters, the simulator lists the first ten records. `limit` may be any JSON number, such as 1.2e1."""
     for _ in range(12):
         api.create()
     assert len(api.http.get("/integrations").json()) == 10
@@ -564,7 +600,7 @@ def test_list_is_of_ten_by_default(api: Api) -> None:
 
 
 def test_read_can_be_enveloped(api: Api) -> None:
-    """The guide's envelope has the same record as `data`."""
+    """With the option `read_envelope`, a read returns the record as `data` in the guide's envelope."""
     created = api.create()
     bare = api.read(created).json()
     api.configure(read_envelope="enveloped")
@@ -572,14 +608,17 @@ def test_read_can_be_enveloped(api: Api) -> None:
 
 
 def test_create_can_name_its_id_as_the_guide_does(api: Api) -> None:
-    """In the guide's envelope, the field of the new id is `id`."""
+    """With the option `create_envelope`, a create returns the new id as `id` in the guide's envelope."""
     api.configure(create_envelope="id")
     answer = api.http.post("/integrations", json=new_body()).json()
     assert answer == {"status": 201, "message": "Created", "id": api.simulator.records.integrations()[0].id}
 
 
 def test_errors_come_in_three_forms(api: Api) -> None:
-    """The form without an errorId still has one in the log of requests."""
+    """With the option `error_envelope`, errors have another form.
+
+    If the form has no errorId, the simulator still records one with the request.
+    """
     api.configure(error_envelope="error")
     answer = api.read("none").json()
     assert answer == {"error": "Not Found", "message": "no such integration", "errorId": answer["errorId"]}
@@ -594,7 +633,7 @@ def test_errors_come_in_three_forms(api: Api) -> None:
 
 
 def test_control_shows_all_records(api: Api) -> None:
-    """The endpoint shows the records of all accounts, with a digest in place of the payload."""
+    """The control endpoint shows the records of all accounts, each with a digest in place of the payload."""
     created = api.create("acc_1", merchantAccountCodes=["a"])
     api.create()
     first, second = api.control.get("/integrations").json()
@@ -618,14 +657,17 @@ def test_control_shows_all_records(api: Api) -> None:
 
 
 def test_control_wipes_the_records(api: Api) -> None:
-    """A wiped simulator knows no ids."""
+    """After the control endpoint deletes the records, a read of an earlier id gets a 404."""
     created = api.create()
     assert api.control.delete("/integrations").json() == []
     refused(api.read(created), 404)
 
 
 def test_requests_are_recorded_without_secrets(api: Api) -> None:
-    """Method, path, query, account, response and body are kept, with digests in place of possible secrets."""
+    """The simulator records the method, path, query, account, body and response of each request.
+
+    A digest replaces each value that may be secret.
+    """
     api.create("acc_1", secretPayloads={"apiKey": CANARY})
     api.http.get("/integrations?limit=20")
     posted, listed = api.simulator.requests
@@ -657,7 +699,10 @@ def test_requests_are_recorded_without_secrets(api: Api) -> None:
 
 
 def test_recorded_requests_can_be_cleared(api: Api) -> None:
-    """Both ways to clear the requests reset the count. Calls of the control endpoint are never counted."""
+    """The control endpoint and Python code can both clear the recorded requests and their count.
+
+    The simulator doesn't record calls of the control endpoint.
+    """
     api.create()
     assert api.control.delete("/requests", timeout=HANG_SECONDS).json() == {"count": 0, "requests": []}
     api.create()
@@ -667,7 +712,7 @@ def test_recorded_requests_can_be_cleared(api: Api) -> None:
 
 
 def test_options_are_shown_and_changed(api: Api) -> None:
-    """All options can be read, and all except the database and the keys can be changed."""
+    """The control endpoint shows the options except the database and the keys, and changes the given ones."""
     shown = api.control.get("/options").json()
     assert shown == {
         "extra_sources": [],
@@ -689,7 +734,7 @@ def test_options_are_shown_and_changed(api: Api) -> None:
 
 
 def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
-    """Python code replaces all options."""
+    """Python code can replace all options of a running simulator."""
     api.simulator.options = dataclasses.replace(api.simulator.options, list_envelope="enveloped")
     assert api.http.get("/integrations").json()["data"] == []
 
@@ -718,7 +763,7 @@ def test_options_can_be_replaced_in_the_same_process(api: Api) -> None:
     ],
 )
 def test_bad_options_are_refused(api: Api, changes: object) -> None:
-    """An invalid option gets a 400 with a message, and changes nothing."""
+    """The control endpoint responds with 400 and a message to an invalid option, and changes nothing."""
     answer = api.control.patch("/options", json=changes)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -726,7 +771,7 @@ def test_bad_options_are_refused(api: Api, changes: object) -> None:
 
 
 def test_bad_keys_are_refused_in_python_too() -> None:
-    """An empty key would accept a request without one."""
+    """`Options` refuses an empty API key, which would accept a request without a key."""
     with pytest.raises(ValueError, match="api_keys"):
         Options(api_keys=frozenset({""}))
 
@@ -735,7 +780,10 @@ def test_bad_keys_are_refused_in_python_too() -> None:
 
 
 def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither payloads nor keys are in the files, the log or the control endpoint. Each request has one log line."""
+    """Neither payloads nor API keys are in the simulator's files, its log or its control endpoint.
+
+    The log has one line for each request.
+    """
     caplog.set_level(logging.DEBUG)
     key = f"key-{CANARY}"
     options = Options(database=str(tmp_path / "records.db"), api_keys=frozenset({key}))
@@ -779,7 +827,10 @@ def test_no_secret_is_kept_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_a_malformed_request_is_not_logged(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], head: str
 ) -> None:
-    """The server library would log a traceback that quotes the invalid header or body."""
+    """If a request has an invalid header or body, no log quotes it.
+
+    The server library would log a traceback that does.
+    """
     with SimulatorServer() as simulator:
         url = httpx.URL(simulator.base_url)
         with socket.create_connection((url.host, url.port or 0), timeout=HANG_SECONDS) as connection:
@@ -794,7 +845,7 @@ def test_a_malformed_request_is_not_logged(
 
 
 def test_latency_delays_responses(api: Api) -> None:
-    """Every request takes at least the latency, and other requests proceed meanwhile."""
+    """With the option `latency`, each response takes at least that many seconds."""
     api.configure(latency=0.05)
     begun = time.monotonic()
     api.http.get("/integrations")
@@ -802,7 +853,7 @@ def test_latency_delays_responses(api: Api) -> None:
 
 
 def test_port_is_free_again_afterwards() -> None:
-    """Leaving the `with` statement frees the port and ends the thread."""
+    """After the `with` statement of a simulator, its port is free and its thread has ended."""
     with SimulatorServer() as first:
         port = httpx.URL(first.base_url).port
         assert port
@@ -812,7 +863,7 @@ def test_port_is_free_again_afterwards() -> None:
 
 
 def test_a_taken_port_is_an_error_for_the_caller() -> None:
-    """If the port is taken, the caller gets the error, not a thread."""
+    """If the port is taken, the code that starts the simulator gets the error."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"), SimulatorServer(port=port):
@@ -821,7 +872,7 @@ def test_a_taken_port_is_an_error_for_the_caller() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])  # noqa: S104 - expected to be refused
 def test_only_loopback_is_bound(host: str) -> None:
-    """An address that other machines could reach is refused: the control endpoint needs no key."""
+    """The simulator refuses an address that other machines could reach, because its control endpoint needs no key."""
     with pytest.raises(ValueError, match="loopback"):
         SimulatorServer(host=host)
     with pytest.raises(ValueError, match="loopback"):
@@ -829,7 +880,7 @@ def test_only_loopback_is_bound(host: str) -> None:
 
 
 def test_localhost_is_loopback() -> None:
-    """The name localhost is accepted, and is a part of the URL."""
+    """The simulator accepts the host `localhost`, and its base URL contains that name."""
     with SimulatorServer(host="localhost") as simulator:
         assert simulator.base_url.startswith("http://localhost:")
         assert httpx.get(f"{simulator.control_url}/requests", timeout=HANG_SECONDS).json()["count"] == 0
@@ -843,7 +894,10 @@ run(Options(), on_ready=lambda base_url: print(base_url, flush=True))
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
-    """`run` calls back with the base URL when it serves, and ends without an error on SIGINT and SIGTERM."""
+    """`run` passes the base URL to its callback when it serves requests.
+
+    It returns without an error on SIGINT and SIGTERM.
+    """
     command = [sys.executable, "-W", "error", "-c", FOREGROUND]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -860,7 +914,7 @@ def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
 
 
 def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:
-    """Both a signal and an error in the callback free the port and close the database."""
+    """When `run` ends by a signal or by an error in its callback, it frees the port and closes the database."""
     options = Options(database=str(tmp_path / "records.db"))
     ready: list[str] = []
 
@@ -880,7 +934,10 @@ def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:
 
 
 def test_a_client_that_disconnects_commits_nothing(api: Api) -> None:
-    """A connection that ends within the body leaves a refused request and no record, and the server continues."""
+    """If a client disconnects within the body of a create, the simulator records a 400 and no integration.
+
+    It continues to serve.
+    """
     url = httpx.URL(api.simulator.base_url)
     assert url.port
     with socket.create_connection((url.host, url.port)) as connection:
@@ -896,7 +953,7 @@ def test_a_client_that_disconnects_commits_nothing(api: Api) -> None:
 
 
 def test_many_clients_are_served_at_once(api: Api) -> None:
-    """Concurrent requests on several connections leave one record each."""
+    """If a client sends 100 creates on several connections at once, the simulator has 100 records afterwards."""
     api.configure(requests_per_minute=10_000)
 
     async def create_many() -> None:
@@ -924,7 +981,10 @@ def test_many_clients_are_served_at_once(api: Api) -> None:
 )
 @pytest.mark.parametrize("path", ["/v1/integrations", "/_simulator/requests", "/elsewhere"])
 def test_only_host_names_of_this_machine_are_served(api: Api, host: str, path: str, *, is_served: bool) -> None:
-    """A web page whose name resolves to this machine (DNS rebinding) can read and change nothing, at any path."""
+    """The simulator serves a request only if its Host header names this machine.
+
+    So a web page with a name that resolves to this machine (DNS rebinding) has no access.
+    """
     root = api.simulator.base_url.removesuffix("/v1")
     answer = httpx.get(
         root + path, headers={"host": host, "authorization": "Bearer key-1"}, trust_env=False, timeout=HANG_SECONDS
@@ -936,7 +996,7 @@ def test_only_host_names_of_this_machine_are_served(api: Api, host: str, path: s
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o277])
 def test_only_the_owner_can_read_the_database(tmp_path: Path, mask: int) -> None:
-    """The database and SQLite's other files have mode 0600 for any umask, even if they were readable before."""
+    """The simulator's database files have mode 0600 with any umask, even if others could read the database before."""
     database = tmp_path / "records.db"
     before = os.umask(mask)
     try:

@@ -24,7 +24,7 @@ CLOSED = "Server disconnected without sending a response"
 
 
 class Api:
-    """A simulator, and a client of its API with a short timeout."""
+    """A simulator, and a client of its API."""
 
     def __init__(self, simulator: SimulatorServer, http: httpx.Client) -> None:
         self.simulator = simulator
@@ -82,7 +82,7 @@ def api() -> Iterator[Api]:
 
 
 def test_latency_delays_a_request_before_it_is_handled(api: Api) -> None:
-    """The fault's latency adds to the option's latency, and also delays refused requests."""
+    """The latencies of two faults and of the option add up. They also delay a request that the simulator refuses."""
     api.simulator.options = Options(latency=0.03)
     api.fault("GET * latency=0.03", "GET /integrations latency=0.04")
     begun = time.monotonic()
@@ -92,7 +92,10 @@ def test_latency_delays_a_request_before_it_is_handled(api: Api) -> None:
 
 
 def test_status_before_the_commit_does_nothing(api: Api) -> None:
-    """The error has the envelope of the option, its errorId is in the journal, and no record is created."""
+    """With the fault `status`, a create gets the error in the form of the options, and creates nothing.
+
+    The recorded request has the same errorId.
+    """
     api.fault("POST /integrations status=503")
     answer = api.create()
     exchange = api.simulator.requests[0]
@@ -106,7 +109,10 @@ def test_status_before_the_commit_does_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize("what", ["status", "status-after-commit"])
 def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> None:
-    """All documented envelopes, a proxy's page, and the header with seconds or a date."""
+    """The faults `status` and `status-after-commit` can return each documented error form or a proxy's page.
+
+    They can add a Retry-After in seconds or as a date.
+    """
     api.fault(
         f"POST * {what}=429 body=status retry-after=2 times=1",
         f"POST * {what}=500 body=error times=1",
@@ -131,7 +137,10 @@ def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> N
 
 
 def test_drop_before_the_commit_commits_nothing(api: Api) -> None:
-    """The connection closes without a response and nothing is committed. The journal has status 0."""
+    """With `drop-before-commit`, the connection of a create closes without a response, and nothing is created.
+
+    The recorded status is 0.
+    """
     api.fault("POST * drop-before-commit times=1")
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
         api.create()
@@ -140,7 +149,7 @@ def test_drop_before_the_commit_commits_nothing(api: Api) -> None:
 
 
 def test_hang_before_the_commit_commits_nothing(api: Api) -> None:
-    """No response is sent until the client gives up, and nothing is committed."""
+    """With `hang-before-commit`, a create gets no response until the client's timeout, and nothing is created."""
     api.fault("POST * hang-before-commit times=1")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/integrations", json=new_body(), timeout=2)
@@ -149,7 +158,7 @@ def test_hang_before_the_commit_commits_nothing(api: Api) -> None:
 
 
 def test_hang_is_bounded(api: Api) -> None:
-    """After the given seconds, the connection closes without a response."""
+    """With `hang-before-commit=0.05`, the connection closes without a response after 0.05 seconds."""
     api.fault("* * hang-before-commit=0.05")
     begun = time.monotonic()
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
@@ -159,7 +168,10 @@ def test_hang_is_bounded(api: Api) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_commits_nothing(api: Api, status: int) -> None:
-    """A redirect points to the given URL, or to one whose requests the simulator records. Nothing is committed."""
+    """With the fault `redirect`, a create gets a redirect to the given URL or to a path of the simulator.
+
+    Nothing is created, even if the client follows the redirect.
+    """
     api.fault(f"POST * redirect={status} times=1", f"POST * redirect={status} location=https://other.example/x")
     assert [api.create().headers["location"] for _ in range(2)] == ["/v1/redirected", "https://other.example/x"]
     api.fault(f"POST * redirect={status}")
@@ -169,7 +181,7 @@ def test_a_redirect_commits_nothing(api: Api, status: int) -> None:
 
 
 def test_a_login_page_commits_nothing(api: Api) -> None:
-    """The response is a proxy's login page with status 200, and nothing is committed."""
+    """With the fault `login-page`, each request gets a proxy's login page with status 200, and nothing is created."""
     api.fault("* * login-page")
     answers = [api.create(), api.http.get("/integrations/x")]
     assert [(answer.status_code, answer.headers["content-type"]) for answer in answers] == [
@@ -183,7 +195,7 @@ def test_a_login_page_commits_nothing(api: Api) -> None:
 
 
 def test_status_after_the_commit_keeps_the_record(api: Api) -> None:
-    """The record exists although the response is an error."""
+    """With the fault `status-after-commit`, a create gets an error, but the simulator has created the integration."""
     api.fault("POST * status-after-commit=500")
     assert api.create().status_code == 500
     (integration_id,) = api.ids()
@@ -192,7 +204,10 @@ def test_status_after_the_commit_keeps_the_record(api: Api) -> None:
 
 
 def test_drop_after_the_commit_keeps_the_record(api: Api) -> None:
-    """The record exists although there was no response. The journal has the status of the lost response."""
+    """With `drop-after-commit`, a create and a deactivation get no response but take effect.
+
+    The recorded status is that of the lost response.
+    """
     api.fault("POST * drop-after-commit", "DELETE * drop-after-commit")
     with pytest.raises(httpx.RemoteProtocolError, match=CLOSED):
         api.create()
@@ -206,7 +221,10 @@ def test_drop_after_the_commit_keeps_the_record(api: Api) -> None:
 
 
 def test_hang_after_the_commit_keeps_the_record(api: Api) -> None:
-    """The record exists and is visible while the client still waits."""
+    """With `hang-after-commit`, a create gets no response until the client's timeout.
+
+    The simulator has created the integration.
+    """
     api.fault("POST * hang-after-commit")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/integrations", json=new_body(), timeout=2)
@@ -215,7 +233,7 @@ def test_hang_after_the_commit_keeps_the_record(api: Api) -> None:
 
 
 def test_a_truncated_body_is_shorter_than_announced(api: Api) -> None:
-    """The body is shorter than its Content-Length, even if the original body is empty."""
+    """With `truncated-body`, a response has fewer bytes than its Content-Length, even if its body would be empty."""
     api.fault("* * truncated-body")
     with pytest.raises(httpx.RemoteProtocolError, match="received 28 bytes, expected 57"):
         api.create()
@@ -225,14 +243,17 @@ def test_a_truncated_body_is_shorter_than_announced(api: Api) -> None:
 
 
 def test_an_empty_body_has_the_right_status(api: Api) -> None:
-    """The status is right, and the body is empty."""
+    """With the fault `empty-body`, a create succeeds and gets a 201 without a body."""
     api.fault("POST * empty-body")
     answer = api.create()
     assert (answer.status_code, answer.content, len(api.ids())) == (201, b"", 1)
 
 
 def test_a_body_may_be_invalid_json(api: Api) -> None:
-    """The body is a page, or bytes that are no text, with a JSON content type."""
+    """With the fault `not-json`, a create succeeds and gets an HTML page.
+
+    With `not-json=bytes`, the response is binary although its content type is JSON.
+    """
     api.fault("POST * not-json times=1", "POST * not-json=bytes")
     page, raw = api.create(), api.create()
     assert (page.status_code, page.headers["content-type"]) == (201, "text/html")
@@ -245,7 +266,10 @@ def test_a_body_may_be_invalid_json(api: Api) -> None:
 
 @pytest.mark.slow
 def test_a_slow_body_is_complete_in_the_end(api: Api) -> None:
-    """The response arrives in small parts without a long pause, and is complete in the end."""
+    """With `slow-body=3`, a response arrives in parts over three seconds, and is complete in the end.
+
+    No pause between parts reaches the client's timeout.
+    """
     api.fault("POST * slow-body=3")
     begun = time.monotonic()
     answer = api.http.post("/integrations", json=new_body(), timeout=2)
@@ -254,7 +278,7 @@ def test_a_slow_body_is_complete_in_the_end(api: Api) -> None:
 
 
 def test_a_client_may_disconnect_during_a_slow_body(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """A connection that closes within the body is no error in the simulator."""
+    """If a client disconnects during a slow body, the simulator logs no error and serves the next request."""
     api.fault("GET * slow-body=0.1")
     with httpx.Client(verify=NO_TLS, headers=api.http.headers) as http:
         request = http.build_request("GET", f"{api.simulator.base_url}/integrations")
@@ -266,7 +290,10 @@ def test_a_client_may_disconnect_during_a_slow_body(api: Api, caplog: pytest.Log
 
 
 def test_a_fault_can_select_an_envelope(api: Api) -> None:
-    """A fault can set the envelope of single responses, as the simulator's options do for all responses."""
+    """The fault `envelope` sets the envelope of a matching response.
+
+    Other responses have the envelope of the options.
+    """
     integration_id = api.created()
     bare = api.http.get(f"/integrations/{integration_id}").json()
     api.simulator.options = dataclasses.replace(api.simulator.options, create_envelope="id")
@@ -290,7 +317,7 @@ def test_a_fault_can_select_an_envelope(api: Api) -> None:
 
 @pytest.mark.parametrize("form", ["bare", "enveloped"])
 def test_a_response_may_lack_its_id(api: Api, form: str) -> None:
-    """The id is missing everywhere in the response, and nothing else is."""
+    """With the fault `no-id`, the responses to a create, a list and a read lack the id, and nothing else."""
     integration_id = api.created()
     api.fault("* * no-id", f"GET * envelope={form}")
     assert api.create().json() == {}
@@ -303,7 +330,7 @@ def test_a_response_may_lack_its_id(api: Api, form: str) -> None:
 
 
 def test_an_undocumented_shape_moves_the_response(api: Api) -> None:
-    """The right response is in an undocumented field."""
+    """With the fault `undocumented-shape`, the response to a create is in an undocumented field."""
     api.fault("* * undocumented-shape")
     assert api.create().json() == {"result": [{"integrationId": api.ids()[0]}]}
 
@@ -313,7 +340,10 @@ def test_an_undocumented_shape_moves_the_response(api: Api) -> None:
 
 @pytest.mark.parametrize("status", ["INACTIVE", "FAILED"])
 def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
-    """The record of the request has another status from then on."""
+    """With the fault `becomes`, the integration that a client reads gets another status and keeps it.
+
+    Other integrations don't change.
+    """
     integration_id, other = api.created(), api.created()
     api.fault(f"GET /integrations/{{id}} becomes={status} times=1")
     assert [api.http.get(f"/integrations/{integration_id}").json()["status"] for _ in range(2)] == [status] * 2
@@ -322,14 +352,14 @@ def test_record_changes_before_it_is_read(api: Api, status: str) -> None:
 
 
 def test_a_fault_can_change_a_named_record(api: Api) -> None:
-    """Any request can trigger a change of a record. An unknown record changes nothing."""
+    """With an `id`, the fault `becomes` changes that record on any matching request. An unknown id changes nothing."""
     integration_id = api.created()
     api.fault(f"GET /integrations becomes=INACTIVE id={integration_id}", "* * becomes=FAILED id=none")
     assert [item["status"] for item in api.http.get("/integrations").json()] == ["INACTIVE"]
 
 
 def test_a_deactivation_may_come_too_late(api: Api) -> None:
-    """A deactivation is refused as usual if the integration has just become INACTIVE."""
+    """If `becomes` makes an integration INACTIVE just before its deactivation, the deactivation is refused."""
     integration_id = api.created()
     api.fault("DELETE /integrations/{id} becomes=INACTIVE")
     answer = api.http.request("DELETE", f"/integrations/{integration_id}", json=end_body(integration_id))
@@ -339,7 +369,10 @@ def test_a_deactivation_may_come_too_late(api: Api) -> None:
 
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 def test_insertion_shifts_the_pages(api: Api, order: str) -> None:
-    """A record of others is inserted at the front between two pages: the last of page 1 is the first of page 2."""
+    """With the fault `shift=insert`, a record appears at the front between two pages.
+
+    So the last record of page 1 is the first record of page 2.
+    """
     ids = [api.created() for _ in range(20)]
     api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
     expected = ids if order == "oldest-first" else ids[::-1]
@@ -355,7 +388,10 @@ def test_insertion_shifts_the_pages(api: Api, order: str) -> None:
 
 @pytest.mark.parametrize("order", ["oldest-first", "newest-first"])
 def test_move_shifts_the_pages(api: Api, order: str) -> None:
-    """The first record moves to the end between two pages: the first of page 2 is on neither page."""
+    """With the fault `shift=move`, the first record moves to the end between two pages.
+
+    So the record that was first on page 2 is on neither page.
+    """
     ids = [api.created("acc_1") for _ in range(20)]
     other = api.created()
     api.simulator.options = Options(list_order="newest-first" if order == "newest-first" else "oldest-first")
@@ -369,7 +405,7 @@ def test_move_shifts_the_pages(api: Api, order: str) -> None:
 
 
 def test_shifts_of_an_empty_list(api: Api) -> None:
-    """An empty list has nothing to move. An inserted record is its first."""
+    """On an empty list, the fault `shift=move` changes nothing, and `shift=insert` inserts the first record."""
     api.fault("GET /integrations shift=move")
     assert api.listed() == []
     api.fault("GET /integrations shift=insert times=1")
@@ -378,7 +414,10 @@ def test_shifts_of_an_empty_list(api: Api) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_second_writer_creates_an_integration(api: Api, when: str) -> None:
-    """Another client creates an integration in the same account, with the same source or another one."""
+    """With `foreign-before-commit` or `foreign-after-commit`, another integration appears in the account of a create.
+
+    It has the create's source or the given one.
+    """
     api.fault(
         f"POST /integrations foreign-{when}-commit times=1", f"POST /integrations foreign-{when}-commit source=x skip=1"
     )
@@ -392,7 +431,10 @@ def test_a_second_writer_creates_an_integration(api: Api, when: str) -> None:
 
 
 def test_lost_create_with_a_second_writer(api: Api) -> None:
-    """A fault of the records and a fault of the response affect the same request."""
+    """If `foreign-before-commit` and `drop-before-commit` match one create, both take effect.
+
+    Another integration appears, and the create makes none.
+    """
     api.fault("POST /integrations foreign-before-commit", "POST /integrations drop-before-commit")
     with pytest.raises(httpx.RemoteProtocolError):
         api.create()
@@ -404,13 +446,13 @@ def test_lost_create_with_a_second_writer(api: Api) -> None:
 
 
 def test_fault_skips_and_counts(api: Api) -> None:
-    """A fault skips the given number of requests, affects the given number, and then ends."""
+    """A fault with `skip=2 times=3` affects the third to the fifth matching request, and no others."""
     api.fault("GET * status=503 skip=2 times=3")
     assert api.statuses(7) == [200, 200, 503, 503, 503, 200, 200]
 
 
 def test_fault_counts_only_its_operation(api: Api) -> None:
-    """Both method and route have to match."""
+    """A fault counts and affects a request only if both the method and the route match."""
     api.fault("GET /integrations/{id} status=500", "DELETE * status=502 skip=1")
     integration_id = api.created()
     body = end_body(integration_id)
@@ -420,7 +462,7 @@ def test_fault_counts_only_its_operation(api: Api) -> None:
 
 
 def test_refused_requests_are_not_counted(api: Api) -> None:
-    """A request that Justt would refuse, and a request to an unknown operation, don't count for a fault."""
+    """A fault doesn't count requests that the simulator refuses anyway, and requests of unknown operations."""
     api.simulator.options = Options(api_keys=frozenset({"key-1"}))
     api.fault("* * status=503 times=1", "GET * drop-after-commit times=1")
     assert api.create(source=...).status_code == 400
@@ -433,7 +475,7 @@ def test_refused_requests_are_not_counted(api: Api) -> None:
 
 
 def test_the_first_matching_fault_applies(api: Api) -> None:
-    """The first matching fault applies. The others remain for later requests."""
+    """If several faults would change one response, only the first one applies. The others apply to later requests."""
     api.fault("GET * status=500 times=1", "GET * status=502 times=2", "GET * no-id times=1", "GET * empty-body")
     api.created()
     assert api.statuses(3) == [500, 502, 502]
@@ -442,7 +484,10 @@ def test_the_first_matching_fault_applies(api: Api) -> None:
 
 
 def test_the_seed_decides_the_probability() -> None:
-    """The same seed and requests give the same faults, and another seed gives others. Other faults don't matter."""
+    """With the same seed, a fault with a probability affects the same requests, whatever other faults there are.
+
+    Another seed selects other requests.
+    """
 
     def statuses(seed: int, *more: Fault) -> list[int]:
         faults = (Fault("GET", "*", "status", 503, probability=0.5, times=20), *more)
@@ -465,9 +510,9 @@ def test_the_seed_decides_the_probability() -> None:
 
 
 def test_faults_begin_with_the_simulator_or_later() -> None:
-    """Python code sets the faults at the start, or replaces, adds and removes them later.
+    """Python code can set faults at the start of a simulator, and replace, add and remove them later.
 
-    Events stay until they are cleared.
+    The record of their effects stays until the code clears it.
     """
     first = Fault("GET", "*", "status", 503, times=1)
     with (
@@ -496,7 +541,10 @@ def test_faults_begin_with_the_simulator_or_later() -> None:
 
 
 def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
-    """Other processes send faults as text, and read how often they have fired."""
+    """The control endpoint adds faults that are written as text.
+
+    It shows how often each has taken effect, and removes all of them.
+    """
     url = f"{api.simulator.control_url}/faults"
     texts = ["GET * status=503 times=1", "GET /integrations no-id skip=1"]
     with httpx.Client(verify=NO_TLS, timeout=HANG_SECONDS) as control:
@@ -522,7 +570,7 @@ def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
     [{}, {"faults": "GET * no-id"}, {"faults": [1]}, {"faults": ["GET * no-id", "GET * nothing"]}, {"fault": []}],
 )
 def test_control_endpoint_refuses_invalid_faults(api: Api, body: object) -> None:
-    """A call adds all of its faults, or none of them."""
+    """If one of several faults is invalid, the control endpoint responds with 400 and adds none of them."""
     answer = httpx.post(f"{api.simulator.control_url}/faults", json=body, verify=NO_TLS, timeout=HANG_SECONDS)
     assert answer.status_code == 400
     assert answer.json()["message"]
@@ -548,7 +596,7 @@ def test_control_endpoint_refuses_invalid_faults(api: Api, body: object) -> None
     ],
 )
 def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
-    """Parsing and formatting a fault are inverse."""
+    """`Fault.parse` returns the fault for a text, and the text form of this fault is the same text."""
     assert Fault.parse(text) == fault
     assert str(fault) == text
 
@@ -585,7 +633,7 @@ def test_text_and_fault_are_the_same(text: str, fault: Fault) -> None:
     ],
 )
 def test_bad_fault_is_refused_in_one_line(text: str, message: str) -> None:
-    """The message has the error and the valid values."""
+    """If the text of a fault is invalid, `Fault.parse` raises an error of one line that says which values are valid."""
     with pytest.raises(ValueError, match=r".") as caught:
         Fault.parse(text)
     assert str(caught.value).startswith(message)
@@ -594,20 +642,20 @@ def test_bad_fault_is_refused_in_one_line(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("value", [True, "503", [], float("nan")])
 def test_bad_value_is_refused_in_python_too(value: object) -> None:
-    """A wrong type is an error even without a type checker."""
+    """If Python code creates a fault with a value of a wrong type, `Fault` raises an error."""
     for what in ("status", "latency"):
         with pytest.raises(ValueError, match="takes"):
             Fault("GET", "*", what, value)  # type: ignore[arg-type]  # the purpose of this test
 
 
 def test_bad_options_are_refused_in_python_too() -> None:
-    """In Python code, faults are objects, not strings."""
+    """`Options` refuses faults that are texts. In Python code, faults are `Fault` objects."""
     with pytest.raises(ValueError, match="faults must be a tuple of Fault"):
         Options(faults=("GET * no-id",))  # type: ignore[arg-type]  # the purpose of this test
 
 
 def test_faults_can_name_all_operations() -> None:
-    """A fault can name each operation that the simulator serves."""
+    """The operations that a fault can name are exactly those that the simulator serves."""
     assert {(method, route) for method, route, _ in OPERATIONS} == KNOWN_OPERATIONS
 
 
@@ -615,7 +663,10 @@ def test_faults_can_name_all_operations() -> None:
 
 
 def test_shutdown_does_not_wait_for_hanging_requests() -> None:
-    """Hanging, slow and delayed requests end at once with the simulator, without a valid response."""
+    """When a simulator ends, requests that hang, are slow or are delayed by faults end at once.
+
+    None of them gets a valid response.
+    """
     texts = (
         "POST * hang-after-commit",
         "GET /integrations/{id} hang-before-commit",
@@ -647,7 +698,7 @@ def test_shutdown_does_not_wait_for_hanging_requests() -> None:
 
 
 def test_faults_leave_no_warning(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Connections that a fault closed are no errors in any log, and each request has its line."""
+    """When faults close connections, the logs have no errors or warnings, and one line for each request."""
     caplog.set_level("INFO")
     api.fault("* * drop-after-commit times=1", "* * truncated-body times=1", "* * hang-after-commit=0.01 times=1")
     for _ in range(3):
