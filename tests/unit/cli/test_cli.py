@@ -23,7 +23,10 @@ from support.secret_scanner import canary
 
 
 def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
-    """`pulumi-justt simulator` prints its URL, obeys its options, keeps its records and stops on a signal."""
+    """`pulumi-justt simulator` prints its URL, applies its options, and ends on SIGINT or SIGTERM.
+
+    After a restart, its database file still has the records.
+    """
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--database", str(tmp_path / "records.sqlite")]
     command += ["--extra-source", "shopify", "--extra-secret-type", "OAUTH", "--successful-after", "0"]
     seen = []
@@ -44,7 +47,7 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
 
 
 def test_simulator_injects_the_given_faults() -> None:
-    """Each `--fault` adds one fault, in order, and `--seed` applies to all."""
+    """`pulumi-justt simulator` applies the fault of each `--fault` in the given order, and uses `--seed`."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
     command += ["--fault", "GET * status=503 times=1", "--fault", "* * status=429 retry-after=2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -74,7 +77,7 @@ def test_simulator_injects_the_given_faults() -> None:
     ],
 )
 def test_simulator_refuses_invalid_options(arguments: list[str], expected: str) -> None:
-    """The error is one line, and the exit code is 3."""
+    """For an invalid option, `pulumi-justt simulator` prints an error of one line and exits with 3."""
     result = CliRunner().invoke(main, ["simulator", *arguments])
     assert result.exit_code == 3
     assert expected in result.output
@@ -83,7 +86,7 @@ def test_simulator_refuses_invalid_options(arguments: list[str], expected: str) 
 
 
 def test_version() -> None:
-    """`--version` prints the package's version."""
+    """`pulumi-justt --version` prints the package's version."""
     assert CliRunner().invoke(main, ["--version"]).output.startswith("pulumi-justt, version ")
 
 
@@ -97,7 +100,10 @@ def test_version() -> None:
     ],
 )
 def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int, expected: str) -> None:
-    """Each command says how to install the extra that it needs, and needs no other one."""
+    """If a library is missing, a command that needs it prints which extra to install.
+
+    Commands that don't need the library work.
+    """
     program = f"import sys; sys.modules[{missing!r}] = None; from pulumi_justt.cli.app import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, expected)
@@ -107,7 +113,10 @@ def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int,
 def test_an_internal_error_exits_with_3(
     project: FakePulumi, monkeypatch: pytest.MonkeyPatch, is_debugging: bool
 ) -> None:
-    """The exit code differs from that of a finding. The exception's text is not shown, because it may quote a value."""
+    """If a command fails with an internal error, it exits with 3 and shows the error's type and location.
+
+    It doesn't show the exception's text, which may contain a credential.
+    """
     value = canary("value")
 
     def fail(*_: object, **__: object) -> None:
@@ -136,7 +145,10 @@ def test_an_internal_error_exits_with_3(
 def test_usage_errors_and_ctrl_c_are_no_internal_errors(
     project: FakePulumi, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
 ) -> None:
-    """A usage error, an intended exit and Ctrl-C have their documented exit codes."""
+    """If a usage error, an intended exit or Ctrl-C ends a command, the exit code is the documented one.
+
+    The command reports no internal error.
+    """
 
     def fail(*_: object, **__: object) -> None:
         raise raised
@@ -167,7 +179,7 @@ UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
 
 
 def start(project: FakePulumi, line: str, lost: str = "", how: str = "", **environ: str) -> subprocess.Popen[bytes]:
-    """Start a command with buffered output, as by default, with one stream that is closed or full (*lost*)."""
+    """Start a command whose *lost* stream is closed, full or has no reader, as *how* says."""
     (project.project / "preview.json").write_text('{"steps": []}')
     redirection = {"": "", "stdout": ">", "stderr": "2>"}[lost]
     shell = {"": "", "gone": "", "closed": f"{redirection}&-", "full": f"{redirection}/dev/full"}[how]
@@ -203,7 +215,10 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
 def test_a_closed_or_full_stdout_exits_with_3(
     project: FakePulumi, how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """Only the reason is on stderr, and not even that if the reader has exited, as in `| head -1`."""
+    """If a command can't write to stdout, it exits with 3 and prints only the reason to stderr.
+
+    It prints nothing if stdout's reader has exited, as in `| head -1`.
+    """
     reason = {
         "gone": "",
         "closed": "error: writing to standard output: Bad file descriptor. Changes made before this error remain.\n",
@@ -214,7 +229,7 @@ def test_a_closed_or_full_stdout_exits_with_3(
 
 @pytest.mark.parametrize("line", [line for line, code in COMMANDS.items() if code > 1])
 def test_a_usage_error_needs_no_stdout(project: FakePulumi, line: str) -> None:
-    """Even if stdout is closed, a usage error is shown and decides the exit code."""
+    """If stdout has no reader, a command with invalid options still prints the error and exits with its usual code."""
     code, out, err = ended(start(project, line, "stdout", "gone"))
     assert (code, out) == (COMMANDS[line], "")
     assert "rror: " in err
@@ -236,7 +251,10 @@ def test_a_usage_error_needs_no_stdout(project: FakePulumi, line: str) -> None:
 def test_a_closed_or_full_stderr_changes_nothing(
     project: FakePulumi, theirs: Callable[..., str], how: str, line: str, environ: dict[str, str]
 ) -> None:
-    """The exit code is the same, and no note goes to stdout."""
+    """If stderr has no reader, is closed or full, a command has the same exit code as usual.
+
+    It doesn't print its errors to stdout.
+    """
     theirs()  # which no stack manages: a finding
     code, out, _ = ended(start(project, line, "stderr", how, **environ))
     assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
@@ -248,7 +266,7 @@ def test_a_closed_or_full_stderr_changes_nothing(
 def test_a_reader_that_exits_early_gives_exit_code_3(
     project: FakePulumi, theirs: Callable[..., str], line: str
 ) -> None:
-    """The command prints nothing to stderr, even if the output is larger than the pipe."""
+    """If the reader of stdout exits during a long list, `list` exits with 3 and prints nothing to stderr."""
     for _ in range(1500):
         theirs()
     with start(project, line) as process:
@@ -260,7 +278,7 @@ def test_a_reader_that_exits_early_gives_exit_code_3(
 
 
 def test_an_invisible_prompt_is_not_confirmed(project: FakePulumi, theirs: Callable[..., str]) -> None:
-    """With stderr closed and no input, the command stops and imports nothing."""
+    """If stderr is closed and there is no input, `import` exits with 3 and imports nothing."""
     theirs()
     assert ended(start(project, "import --all", "stderr", "closed")) == (3, "", "")
     assert not any("import" in call for call in project.calls)

@@ -22,7 +22,10 @@ PROJECTS = {
 @pytest.mark.parametrize("place", ["here", "above", "by a link"])
 @pytest.mark.parametrize("command", [["list"], ["doctor"], ["recover", "--json"], ["import", "--json", "--id", "x"]])
 def test_a_project_file_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
-    """Each command uses the stack of a project whose file is YAML or JSON, in the folder or a parent."""
+    """Each command finds a project file in YAML or JSON, in the current folder or in a folder above.
+
+    It then reads the configuration of that project's stack.
+    """
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     below = project.project / "a" / "b"
@@ -44,7 +47,10 @@ def test_a_project_file_of_any_format_is_found(project: FakePulumi, name: str, p
     ids=["doctor", "list"],
 )
 def test_the_base_url_of_the_stack_is_used(project: FakePulumi, name: str, command: str, words: str) -> None:
-    """A key in the environment is sent to the stack's base URL, for every format of the project file."""
+    """If the API key comes from a variable, a command still uses the environment in the stack's configuration.
+
+    This works for each format of the project file.
+    """
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
     project.config({"justt:environment": "sandbox"})
@@ -67,7 +73,7 @@ def test_the_base_url_of_the_stack_is_used(project: FakePulumi, name: str, comma
 
 @pytest.mark.parametrize("name", ["Pulumi.yml", "Pulumi.json"])
 def test_the_real_cli_finds_the_same_projects(stack: Stack, simulator: SimulatorServer, name: str) -> None:
-    """Doctor finds each project that the CLI finds: it uses the simulator of the stack's configuration."""
+    """In a project whose file the Pulumi CLI finds, `doctor` finds the file too, and uses the stack's configuration."""
     (stack.project / "Pulumi.yaml").unlink()
     (stack.project / name).write_text(PROJECTS[name].removeprefix("\ufeff"))
     (stack.project / "below").mkdir()

@@ -31,7 +31,7 @@ rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_
 
 
 def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
-    """Return the output on a terminal, 60 columns wide by default."""
+    """Run a program on a terminal, 60 columns wide by default, and return what the terminal gets."""
     ours, theirs = pty.openpty()
     given = environment.build({"TERM": "xterm-256color", "COLUMNS": "60", "NO_COLOR": "", **environ})
     with subprocess.Popen([sys.executable, "-c", program], stdout=theirs, stderr=theirs, env=given) as process:
@@ -46,7 +46,10 @@ def on_a_terminal(program: str = PROGRAM, **environ: str) -> str:
 
 
 def test_a_terminal_gets_fitted_colored_tables() -> None:
-    """Lines fit, verdicts have colors unless NO_COLOR is set, and cells send no other control characters."""
+    """On a terminal, a table fits into the width and colors the verdicts, unless NO_COLOR is set.
+
+    Control characters and markup in a cell have no effect.
+    """
     coloured, plain = on_a_terminal(), on_a_terminal(NO_COLOR="1")
     assert "\x1b[1;31mfinding" in coloured
     assert "\x1b[2J" not in coloured
@@ -67,7 +70,10 @@ def test_a_terminal_gets_fitted_colored_tables() -> None:
     ],
 )
 def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) -> None:
-    """The least important columns are left out, and an id stays on one line however narrow the terminal is."""
+    """On a narrow terminal, a table leaves out its least important columns and names `--json`.
+
+    An id always stays on one line.
+    """
     sent = on_a_terminal(WIDE, NO_COLOR="1", COLUMNS=str(columns)).replace("\x1b[1m", "").replace("\x1b[0m", "")
     lines = [line.rstrip() for line in sent.splitlines()]
     assert next(line for line in lines if "ID" in line).split() == names
@@ -79,7 +85,7 @@ def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) ->
 
 
 def test_paragraphs_without_a_terminal_are_not_folded() -> None:
-    """The finding is on one line, and the remediation on the next."""
+    """Without a terminal, a finding is printed on one line, and its remediation on the next. Neither is folded."""
     done = subprocess.run(
         [sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=HANG_SECONDS, text=True
     )
@@ -90,7 +96,10 @@ def test_paragraphs_without_a_terminal_are_not_folded() -> None:
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1", "COLUMNS": "40"}, {"TTY_COMPATIBLE": "1"}])
 def test_a_pipe_gets_plain_columns(environ: dict[str, str]) -> None:
-    """Each row is one line of text that stdout can encode. No variable makes a pipe count as a terminal."""
+    """If stdout is a pipe, a table has one plain line for each row, with characters escaped that stdout can't encode.
+
+    No variable changes this.
+    """
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment.build({"PYTHONIOENCODING": "ascii", **environ}),
@@ -105,7 +114,7 @@ def test_a_pipe_gets_plain_columns(environ: dict[str, str]) -> None:
 
 
 def test_characters_that_stdout_cannot_encode_are_escaped() -> None:
-    """A program is printed with escapes, and its literals mean the same."""
+    """If stdout can't encode a character of a program, the printed program has an escape of the same meaning."""
     done = subprocess.run(
         [sys.executable, "-c", r"from pulumi_justt.cli import rendering; rendering.print_text('x = \"\xe9\u2026\"\n')"],
         env=environment.build({"PYTHONIOENCODING": "latin-1"}),
@@ -117,13 +126,13 @@ def test_characters_that_stdout_cannot_encode_are_escaped() -> None:
 
 
 def test_without_rich_a_table_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error also says that --json works without it."""
+    """If rich is missing, printing a table fails with an error that names the extra to install and `--json`."""
     monkeypatch.setitem(sys.modules, "rich", None)
     with pytest.raises(rendering.MissingLibrary, match="pip install 'pulumi-justt\\[cli\\]'`, or use --json"):
         rendering.print_table(("A",), [("b",)])
 
 
 def test_json_is_ascii(capsys: pytest.CaptureFixture[str]) -> None:
-    """Any stream can encode the document, and it has no control characters."""
+    """`--json` output is ASCII without control characters, so any stream can encode it."""
     rendering.print_json({"name": "a\x1b[31m\u202e"})
     assert capsys.readouterr().out == '{\n  "name": "a\\u001b[31m\\u202e"\n}\n'

@@ -27,7 +27,7 @@ READY = "pulumi-python:dynamic/justt:IntegrationReady"
 def examined(
     project: FakePulumi, *arguments: str, code: int, environ: Mapping[str, str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run doctor, and return the results that are not `ok`, by the name of the check."""
+    """Run doctor, check the form of its JSON, and return the results that are not `ok` by the name of their check."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -46,7 +46,10 @@ def examined(
 
 
 def test_a_healthy_stack_passes_every_check(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """Each check reports what it found. Doctor sends only GET requests and writes nothing."""
+    """For a healthy stack, each check of doctor is `ok` and says what it found.
+
+    Doctor sends only GET requests and imports nothing.
+    """
     mine, other = theirs(), theirs(account="acc_1")
     theirs(status="INACTIVE")
     project.state(
@@ -75,7 +78,10 @@ def test_a_healthy_stack_passes_every_check(project: FakePulumi, simulator: Simu
 
 
 def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, theirs: Theirs) -> None:
-    """FAILED, INACTIVE, unknown at Justt, of another environment, replaced but not deactivated: all are findings."""
+    """Doctor reports a finding for each integration that has a problem, and says what to do.
+
+    Examples are an integration that is FAILED or INACTIVE, or that Justt doesn't know.
+    """
     failed, inactive, waiting = theirs(status="FAILED"), theirs(status="INACTIVE"), theirs()
     adopted = theirs(status="INACTIVE")
     seen = theirs(status="INACTIVE")
@@ -110,7 +116,10 @@ def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, t
 
 
 def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs) -> None:
-    """Each finding has the adopt_id line that adopts the integration. An INACTIVE integration is no finding."""
+    """Doctor reports each integration that no given stack manages, with the `adopt_id` line that adopts it.
+
+    It doesn't report an INACTIVE integration.
+    """
     stranger, seen, others = theirs(), theirs("adyen"), theirs()
     theirs(status="INACTIVE")
     project.state([{**integration("seen", seen), "external": True}], [creating("lost")], stack="dev")
@@ -125,7 +134,11 @@ def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs
 
 
 def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
-    """The remediation is `recover` for operations of this provider, and `pulumi refresh` for those of others."""
+    """Doctor reports each pending operation.
+
+    The remediation is `recover` for a create, `pulumi up` for this provider's other operations, and `pulumi refresh`
+    for another provider's.
+    """
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
     waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
     pending = [
@@ -159,7 +172,10 @@ def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
 
 
 def test_one_integration_in_two_resources_is_a_finding(project: FakePulumi, theirs: Theirs) -> None:
-    """Duplicates are found across stacks. A replaced resource and one that only reads the integration don't count."""
+    """Doctor reports an integration that two resources have, also in two stacks.
+
+    A replaced resource and a resource that only reads the integration don't count.
+    """
     twice, once = theirs(), theirs()
     replaced, seen = {**integration("b", once), "delete": True}, {**integration("c", once), "external": True}
     project.state([integration("a", twice), integration("d", once), replaced, seen], stack="dev")
@@ -170,7 +186,7 @@ def test_one_integration_in_two_resources_is_a_finding(project: FakePulumi, thei
 
 
 def test_an_outdated_key_in_the_state_is_a_finding(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """A key in the state that differs from the configuration's is a finding, and neither key is shown."""
+    """If the key in the state differs from the key in the configuration, doctor reports it and shows neither key."""
     old, new = canary("old-key"), canary("new-key")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": new})
@@ -202,7 +218,10 @@ def test_an_outdated_key_in_the_state_is_a_finding(project: FakePulumi, simulato
 def test_outdated_settings_in_the_state_are_named(
     project: FakePulumi, before: dict[str, str], after: dict[str, str], names: str | None
 ) -> None:
-    """Each setting that was changed, added or removed since the last update is named, without values and decryption."""
+    """Doctor names each setting that has changed since the last update.
+
+    It shows no values and doesn't decrypt the state.
+    """
     project.config(before)
     project.state([project.provider()])
     project.config(after)
@@ -216,7 +235,10 @@ def test_outdated_settings_in_the_state_are_named(
 
 
 def test_a_provider_s_own_key_is_not_outdated(project: FakePulumi) -> None:
-    """A `justt.Provider` has copies of all settings, but a key and an account of its own."""
+    """For a `justt.Provider`, doctor reports an environment that differs from the configuration.
+
+    It doesn't report the key, which always differs.
+    """
     project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
     own = project.own_provider("another-key")
     project.state([{**own, "inputs": {**own["inputs"], "justt:environment": "sandbox"}}])
@@ -225,7 +247,10 @@ def test_a_provider_s_own_key_is_not_outdated(project: FakePulumi) -> None:
 
 
 def test_a_key_in_plain_text_is_a_finding(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """The remediation is the command that encrypts the key. The key is not shown."""
+    """If the configuration has the API key in plain text, doctor shows the command that encrypts it.
+
+    Doctor doesn't show the key.
+    """
     key = canary("plain-key")
     project.config({"justt:baseUrl": simulator.base_url, "justt:apiKey": key})
     result = project.run("doctor")
@@ -235,7 +260,7 @@ def test_a_key_in_plain_text_is_a_finding(project: FakePulumi, simulator: Simula
 
 
 def test_a_refused_key_is_a_finding(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """If Justt refuses the key, doctor names the key's source. The checks of the state run anyway."""
+    """If Justt refuses the key, doctor reports where the key came from. Doctor still checks the state."""
     project.state([integration("mine", theirs())], [creating("lost")])
     simulator.add_fault(Fault.parse("GET * status=401"))
     bad = examined(project, code=1)
@@ -246,7 +271,7 @@ def test_a_refused_key_is_a_finding(project: FakePulumi, simulator: SimulatorSer
 
 
 def test_no_response_is_not_checked(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the API does not respond, there are no findings, and the exit code is 3."""
+    """If the API doesn't respond, doctor reports the account and its integrations as not checked, and exits with 3."""
     project.state([integration("mine", theirs())])
 
     def fail(*_: object, operation: str, **__: object) -> None:
@@ -260,7 +285,7 @@ def test_no_response_is_not_checked(project: FakePulumi, theirs: Theirs, monkeyp
 def test_an_incomplete_list_reports_nothing_as_unmanaged(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Integrations of the stack that the list lacks are looked up by id."""
+    """If Justt's list is incomplete, doctor reads the stack's integrations by id, and reports none as unmanaged."""
     theirs()
     project.state([integration("mine", theirs(status="FAILED")), integration("unknown", "no-such-id")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -286,7 +311,7 @@ def test_an_incomplete_list_reports_nothing_as_unmanaged(
 def test_a_stack_that_cannot_be_read_is_a_finding(
     project: FakePulumi, call: str, words: str, check: str, remediation: str
 ) -> None:
-    """If a stack can't be read, doctor shows the CLI's error and what to do, and reports nothing as unmanaged."""
+    """If a stack can't be read, doctor shows the CLI's error and what to do. It reports no integration as unmanaged."""
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
@@ -295,7 +320,7 @@ def test_a_stack_that_cannot_be_read_is_a_finding(
 
 
 def test_invalid_settings_are_findings(project: FakePulumi) -> None:
-    """Contradictory settings and a missing key are findings."""
+    """Doctor reports an invalid environment and a missing API key as findings."""
     project.config({"justt:environment": "staging"})
     assert "justt:environment must be production or sandbox" in examined(project, code=1)["configuration"][0]["text"]
     project.config({"justt:baseUrl": "http://127.0.0.1:1/v1"})
@@ -303,7 +328,10 @@ def test_invalid_settings_are_findings(project: FakePulumi) -> None:
 
 
 def test_a_project_named_justt_may_have_other_settings(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """In a project named `justt`, its own keys are allowed. In any other project, they are misspelled settings."""
+    """In a project named `justt`, doctor accepts unknown keys that begin with `justt:`.
+
+    In another project it reports them.
+    """
     project.config({"justt:baseUrl": simulator.base_url, "justt:color": "red"}, {"justt:apiKey": KEY})
     assert "justt:color is not a setting" in examined(project, code=1)["configuration"][0]["text"]
     (project.project / "Pulumi.yaml").write_text('runtime: python\nname: "justt"\n')
@@ -311,7 +339,7 @@ def test_a_project_named_justt_may_have_other_settings(project: FakePulumi, simu
 
 
 def test_an_old_or_missing_cli_is_a_finding(project: FakePulumi) -> None:
-    """If the CLI is too old or missing, that is a finding, and the other checks run anyway."""
+    """If the Pulumi CLI is too old or missing, doctor reports a finding and still makes the other checks it can."""
     (project.folder / "version").write_text("v3.99.0")
     (check,) = examined(project, code=1)["tools"]
     assert "pulumi CLI 3.99.0 is too old for SDK " in check["text"]
@@ -324,7 +352,10 @@ def test_an_old_or_missing_cli_is_a_finding(project: FakePulumi) -> None:
 def test_without_a_project_the_variables_are_used(
     tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """Without stacks, doctor cannot know which integrations are managed."""
+    """Outside of a project, doctor uses the JUSTT_* variables.
+
+    It can't check for unmanaged integrations, because it has no stack.
+    """
     theirs()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -337,7 +368,10 @@ def test_without_a_project_the_variables_are_used(
 def test_integrations_are_looked_up_with_the_key_of_their_provider(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """JUSTT_API_KEY_OVERRIDE replaces the keys of the configuration and of the provider."""
+    """Doctor looks up an integration with the key of its own provider in the state.
+
+    JUSTT_API_KEY_OVERRIDE replaces that key.
+    """
     us = {**integration("us", theirs()), "provider": f"{US}::p"}
     masked = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -359,7 +393,10 @@ def test_integrations_are_looked_up_with_the_key_of_their_provider(
 
 
 def test_a_secret_account_is_not_decrypted(project: FakePulumi, theirs: Theirs) -> None:
-    """The integrations of a secret account are not looked up, and `list` needs the account from --account."""
+    """If a resource's account is a secret, doctor doesn't check its integration, and `list` exits with 3.
+
+    With `--account`, `list` shows that account.
+    """
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     hidden = theirs(account="acc_1")
     project.state(
@@ -379,7 +416,10 @@ def test_a_secret_account_is_not_decrypted(project: FakePulumi, theirs: Theirs) 
 def test_a_provider_named_default_is_not_the_engines_default(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, name: str
 ) -> None:
-    """A `justt.Provider` has a parent, and the engine's default provider has none."""
+    """Doctor uses the key of a `justt.Provider` that is named like the engine's default provider.
+
+    Only a `justt.Provider` has a parent.
+    """
     urn = f"{STACK}::pulumi:providers:pulumi-python::{name}"
     own = {"urn": urn, "parent": f"{STACK}::pulumi:pulumi:Stack::shop-dev"}
     project.config({"justt:baseUrl": simulator.base_url})
@@ -393,7 +433,7 @@ def test_a_provider_named_default_is_not_the_engines_default(
 
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch, project: FakePulumi) -> Iterator[EchoServer]:
-    """Start a Justt whose error for each list repeats a short password that the redactor doesn't know yet."""
+    """Start a stand-in for Justt whose error for each list repeats a password that the redactor doesn't know yet."""
     shared_redactor.cache_clear()
     with EchoServer() as running:
         running.listing, running.form = "400", lambda _: "login of bobby77 with hunt7er failed"
@@ -409,7 +449,7 @@ COMMANDS = (["list"], ["doctor"], ["import", "--all"], ["import", "--all", "--ot
 @pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_parts_of_a_secret_configuration_object_are_redacted(project: FakePulumi, command: list[str]) -> None:
-    """`pulumi config set --secret --path` creates an object, and each of its parts is a credential."""
+    """If a secret in the configuration is an object, each command redacts each value in that object."""
     assert "hunt7er" in project.run(*command).output
     file = project.folder / "config.json"
     secret = {"password": "hunt7er"}
@@ -424,7 +464,10 @@ def test_parts_of_a_secret_configuration_object_are_redacted(project: FakePulumi
 
 @pytest.mark.usefixtures("echo")
 def test_justt_s_text_is_withheld_if_a_state_cannot_be_read(project: FakePulumi) -> None:
-    """Doctor doesn't know the credentials in that state, and Justt's error for the account may repeat one."""
+    """If a state can't be read, doctor withholds the texts of Justt's errors.
+
+    They may repeat a credential in that state.
+    """
     project.fails({"stack export": "error: no decrypter"})
 
     shown = project.run("doctor", "--stack", "dev").output
@@ -435,7 +478,10 @@ def test_justt_s_text_is_withheld_if_a_state_cannot_be_read(project: FakePulumi)
 
 @pytest.mark.usefixtures("echo")
 def test_import_reads_other_stacks_before_it_calls_justt(project: FakePulumi) -> None:
-    """`import` reads the stacks of --other-stack first, so that their credentials count for redaction."""
+    """`import` reads the stacks of --other-stack before it calls Justt.
+
+    So it can redact their credentials in Justt's errors.
+    """
     project.state([integration("theirs", "id-1", secretReferences={"apiKey": {"fromEnv": "X"}})], stack="other")
 
     shown = project.run("import", "--all", "--stack", "dev", "--other-stack", "other").output

@@ -29,7 +29,7 @@ def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> l
 
 
 def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run only the check of the journal, and return its results."""
+    """Run only doctor's check of the journal, and return its results."""
     found = checks(project, "--only", "journal", *arguments, code=code, **environ)
     assert {check["check"] for check in found} == {"journal"}
     assert all(check["text"].endswith(".") for check in found)
@@ -38,7 +38,7 @@ def of_journal(project: FakePulumi, *arguments: str, code: int, **environ: str) 
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Return a function that writes an intent of this stack to the journal."""
+    """Return a function that writes an intent to the journal, by default of this stack."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -55,12 +55,15 @@ Begun = Callable[..., Intent]
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set the clock to a minute after the creates were sent."""
+    """Set the clock to one minute after the creates of the intents were sent."""
     monkeypatch.setattr(time, "time", lambda: 1_800_000_060.0)
 
 
 def test_an_unfinished_create_is_a_finding(project: FakePulumi, begun: Begun) -> None:
-    """The text says what was created and when, the journal file, and the id if it is known; and what to do."""
+    """If the journal has an intent, doctor reports the create, the time, the file, and the id if Justt answered.
+
+    The remediation is `recover`.
+    """
     project.state([provider()], stack="dev")
     intent = begun("i-1")
     (known,) = of_journal(project, "--stack", "dev", code=1)
@@ -88,7 +91,7 @@ def test_an_unfinished_create_is_a_finding(project: FakePulumi, begun: Begun) ->
 
 
 def test_a_create_may_still_be_running_before_its_deadline(project: FakePulumi, begun: Begun) -> None:
-    """Until a create has settled, the finding says that it may still be running."""
+    """If the deadline of a create is not over, doctor's finding says that the create may still be running."""
     project.state([provider()])
     begun(settled_at=1_800_000_061.0)
     assert "It may still be running." in of_journal(project, code=1)[0]["text"]
@@ -103,14 +106,20 @@ def test_a_create_may_still_be_running_before_its_deadline(project: FakePulumi, 
     ],
 )
 def test_a_decision_is_shown(project: FakePulumi, begun: Begun, decision: Decision, words: str) -> None:
-    """The remediation names the decision of `recover`, and the command that carries it out."""
+    """If the user has decided on a create with `recover`, doctor shows the decision.
+
+    Doctor also says that the next `pulumi up` carries it out.
+    """
     project.state([provider()])
     begun("i-1", decision=replace(decision, decided_at=1_800_000_000.0))
     assert words in of_journal(project, code=1)[0]["remediation"]
 
 
 def test_a_create_in_the_state_is_no_finding(project: FakePulumi, begun: Begun) -> None:
-    """Each create leaves an intent until the next command. Another id for the same URN is a finding."""
+    """If the state has the id of an intent, doctor reports no unfinished create.
+
+    If the state has another id for the resource, doctor reports the create.
+    """
     begun("i-1", name="mine")
     project.state([provider(), integration("mine", "i-1")])
     (check,) = of_journal(project, code=0)
@@ -123,9 +132,9 @@ def test_a_create_in_the_state_is_no_finding(project: FakePulumi, begun: Begun) 
 
 
 def test_creates_of_other_stacks_are_one_line(project: FakePulumi, begun: Begun) -> None:
-    """One line reports the creates of other stacks and base URLs as `ok`.
+    """Doctor reports the creates of other stacks and base URLs in one line, as `ok`.
 
-    If these stacks are given, they are findings.
+    If `--stack` names such a stack too, its creates are findings.
     """
     project.state([provider()], stack="dev")
     prod = [begun(f"i-{number}", urn=f"{LOST}-{number}".replace(":dev::", ":prod::")) for number in range(6)]
@@ -142,7 +151,7 @@ def test_creates_of_other_stacks_are_one_line(project: FakePulumi, begun: Begun)
 
 
 def test_creates_under_a_former_stack_name_are_findings(project: FakePulumi, begun: Begun) -> None:
-    """An intent under a former name is a finding, unless that stack is given or its run ended normally.
+    """Doctor reports an intent of the same resource under another stack name, unless that run ended normally.
 
     An intent of another project is a finding only for the same external identifier.
     """
@@ -172,7 +181,10 @@ def test_creates_under_a_former_stack_name_are_findings(project: FakePulumi, beg
 
 @pytest.mark.parametrize("place", ["a file", "below a file"])
 def test_an_unusable_folder_is_a_finding(tmp_path: Path, project: FakePulumi, place: str) -> None:
-    """Without a usable folder, no create is recorded. An empty journal would hide that."""
+    """If the journal's folder is a file or below one, doctor reports that no journal is kept.
+
+    Otherwise it would report an empty journal.
+    """
     file = tmp_path / "file"
     file.write_text("")
     project.state([provider()])
@@ -182,7 +194,7 @@ def test_an_unusable_folder_is_a_finding(tmp_path: Path, project: FakePulumi, pl
 
 
 def test_without_a_stack_all_creates_are_shown(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """All intents are findings, of any stack and base URL."""
+    """Outside of a project, doctor reports all intents of the journal, of any stack and base URL."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert "holds no create." in of_journal(project, "--cwd", str(elsewhere), code=0)[0]["text"]
@@ -194,7 +206,10 @@ def test_without_a_stack_all_creates_are_shown(tmp_path: Path, project: FakePulu
 
 
 def test_an_unreadable_journal_is_reported(project: FakePulumi, begun: Begun) -> None:
-    """An invalid file, no folder for the journal, and a stack whose state can't be read are reported."""
+    """Doctor reports damaged journal files and those of another version.
+
+    It also says if the journal has no folder, or if the stack's state can't be read.
+    """
     project.state([provider()])
     path = project.journal.path_of(begun())
     assert path
@@ -229,7 +244,10 @@ def test_an_unreadable_journal_is_reported(project: FakePulumi, begun: Begun) ->
 
 
 def test_an_adoption_by_another_stack_is_one_line(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """The line says that a delete won't deactivate the integration, unless the adopter's stack is given too."""
+    """If another stack has adopted this stack's integration, doctor says that a delete won't deactivate it.
+
+    If `--stack` names the adopter's stack too, doctor says nothing.
+    """
     other = f"{LOST}-adopter".replace(":dev::", ":prod::")
     project.state(
         [
@@ -252,9 +270,9 @@ def test_an_adoption_by_another_stack_is_one_line(project: FakePulumi, simulator
 
 @pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
 def test_an_obsolete_adoption_is_a_finding(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
-    """If the adopter's stack is given and has no such resource, the finding names the file to remove.
+    """If the journal names an adopter that its stack no longer has, doctor reports it and names the file to remove.
 
-    The same holds for an adopter in the stack itself, except the owner's own former adoption, which blocks nothing.
+    A former adoption by the owner itself is no finding.
     """
     elsewhere = f"{LOST}-adopter".replace(":dev::", ":prod::")
     same = f"{LOST}-adopter"
@@ -285,7 +303,7 @@ def test_an_obsolete_adoption_is_a_finding(project: FakePulumi, simulator: Simul
 
 
 def test_an_edited_intent_is_shown_as_it_is(tmp_path: Path, project: FakePulumi, begun: Begun) -> None:
-    """A file that was edited by hand may hold any text as URN."""
+    """If a user edited an intent by hand so that its URN is invalid, doctor shows the invalid URN without an error."""
     project.state([provider()])
     begun("i-1", urn="edited")
     assert "edited of edited (project ) at http" in of_journal(project, code=0)[1]["text"]
@@ -295,7 +313,10 @@ def test_an_edited_intent_is_shown_as_it_is(tmp_path: Path, project: FakePulumi,
 def test_only_pending_exports_the_state_and_nothing_else(
     project: FakePulumi, simulator: SimulatorServer, begun: Begun
 ) -> None:
-    """`doctor --only pending` only exports the state, because a pipeline runs it before every update."""
+    """`doctor --only pending` calls the CLI only to export the state, and sends no requests.
+
+    A pipeline runs it before every update.
+    """
     begun()
     project.state([provider()])
     (check,) = checks(project, "--only", "pending", code=0)
@@ -312,7 +333,7 @@ def test_only_pending_exports_the_state_and_nothing_else(
 
 @pytest.mark.parametrize("only", examination.CHECKS)
 def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only: str) -> None:
-    """Each check gives the same result alone as with all others."""
+    """With `--only`, each check of doctor gives the same results as in a run of all checks."""
     project.config({"justt:baseUrl": project_url(project), "justt:apiKey": "plain"})
     project.state(
         [provider(**{"justt:apiKey": "older"}), integration("mine", theirs(status="FAILED")), integration("two", "x")],
@@ -325,13 +346,13 @@ def test_each_check_can_be_made_alone(project: FakePulumi, theirs: Theirs, only:
 
 
 def project_url(project: FakePulumi) -> str:
-    """Return the base URL in the configuration of a stack."""
+    """Return the base URL in the stack's configuration."""
     url: str = json.loads((project.folder / "config.json").read_text())["justt:baseUrl"]["value"]
     return url
 
 
 def test_only_can_be_repeated_and_rejects_unknown_checks(project: FakePulumi) -> None:
-    """The error for an unknown name lists all names."""
+    """`--only` can be given several times. If its value is no check, the usage error lists all checks."""
     project.state([provider()])
     found = checks(project, "--only", "pending", "--only", "journal", code=0)
     assert [check["check"] for check in found] == ["pending", "journal"]

@@ -55,7 +55,7 @@ def answers(tmp_path: Path) -> Answers:
 
 
 def changing(project: FakePulumi) -> list[str]:
-    """Return the CLI calls so far that change anything."""
+    """Return the calls of the Pulumi CLI so far that change the state or the configuration."""
     return [call for call in project.calls if call.startswith(("import", "config set"))]
 
 
@@ -66,7 +66,7 @@ def formatted(text: str) -> str:
 
 
 def candidates() -> list[Candidate]:
-    """Return three candidates."""
+    """Return three candidates for an import."""
     ids = ("id-1", "id-2", "id-3")
     return [Candidate(RemoteRecord(integration_id=each, source="stripe", status="PENDING"), None) for each in ids]
 
@@ -87,19 +87,28 @@ def candidates() -> list[Candidate]:
     ],
 )
 def test_picking_candidates(text: str, numbers: list[int]) -> None:
-    """Numbers, ranges, ids and `all` can be combined, and each candidate is selected once."""
+    """The user can select candidates by numbers, ranges, ids and `all`, in any combination.
+
+    Each candidate is selected once.
+    """
     assert [candidate.id for candidate in picked(text, candidates())] == [f"id-{number}" for number in numbers]
 
 
 @pytest.mark.parametrize("text", ["0", "4", "2-4", "3-2", "id-4", "-1", "1-", "one", "²", "1-2-3"])
 def test_a_selection_that_matches_nothing_is_refused(text: str) -> None:
-    """Only numbers and ranges of the table, and its ids, are valid."""
+    """If a selection has a number, range or id that is not in the table, `import` refuses it.
+
+    The error names the valid numbers.
+    """
     with pytest.raises(ImportRefused, match="selects nothing: enter numbers from 1 to 3"):
         picked(text, candidates())
 
 
 def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: Theirs) -> None:
-    """INACTIVE and managed integrations are not listed. An integration that a stack only reads is listed."""
+    """`import --json` lists the integrations that none of the given stacks manages.
+
+    It also lists one that a stack only reads, but no INACTIVE one.
+    """
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
@@ -121,7 +130,10 @@ def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: The
 
 
 def test_a_truncated_list_warns(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The warning says how to name an integration that the list lacks."""
+    """If Justt's list is truncated, `import` exits with 3.
+
+    It says that missing integrations can be named with `--id`.
+    """
     theirs()
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
     result = project.run("import", "--json")
@@ -141,7 +153,7 @@ def test_a_truncated_list_warns(project: FakePulumi, theirs: Theirs, monkeypatch
 def test_all_with_a_truncated_list_exits_with_3(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the list is truncated, `--all` imports the listed integrations and exits with 3."""
+    """If Justt's list is truncated, `import --all` imports the listed integrations and exits with 3."""
     there = theirs()
     monkeypatch.setattr(account_records, "cut_short", lambda *_: "more may follow.")
     whole = account_records.listed
@@ -153,7 +165,7 @@ def test_all_with_a_truncated_list_exits_with_3(
 
 
 def test_integrations_that_cannot_be_imported_are_refused(project: FakePulumi, theirs: Theirs) -> None:
-    """The error names each id with its reason, and nothing is imported."""
+    """If the given ids can't be imported, `import` imports nothing and names each id with its reason."""
     mine, adopted, other, gone = theirs(), theirs(), theirs(), theirs(status="INACTIVE")
     project.state([integration("mine", mine), integration("taken", adopted, adoptId=adopted)], stack="dev")
     project.state([integration("other", other)], stack="prod")
@@ -184,7 +196,7 @@ def test_integrations_that_cannot_be_imported_are_refused(project: FakePulumi, t
 def test_problems_of_ids_and_answers_are_reported_together(
     project: FakePulumi, theirs: Theirs, answers: Answers
 ) -> None:
-    """One run reports both the ids that can't be imported and the invalid answers for other ids."""
+    """If one id can't be imported and another id has an invalid answer, `import` reports both in one run."""
     gone, there = theirs(status="INACTIVE"), theirs()
     content = {gone: STRIPE, there: {**STRIPE, "external_identifier": ""}}
     result = project.run("import", "--answers", answers(content))
@@ -195,7 +207,7 @@ def test_problems_of_ids_and_answers_are_reported_together(
 
 
 def test_nothing_to_import(project: FakePulumi) -> None:
-    """An account without candidates is no error, and there are no prompts."""
+    """If an account has no candidates, `import` says so without a prompt, and exits with 0."""
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", "There is nothing to import.\n")
@@ -215,7 +227,7 @@ def test_nothing_to_import(project: FakePulumi) -> None:
 
 
 def test_an_api_error_ends_the_command(project: FakePulumi, simulator: SimulatorServer) -> None:
-    """Only an unknown id is reported together with the other problems."""
+    """If Justt refuses to read the given id, `import` exits with 3 and shows Justt's response."""
     simulator.add_fault(Fault.parse("GET * status=403"))
     result = project.run("import", "--id", "x", "--yes")
     assert result.exit_code == 3
@@ -223,12 +235,12 @@ def test_an_api_error_ends_the_command(project: FakePulumi, simulator: Simulator
 
 
 def test_options_that_exclude_each_other(project: FakePulumi) -> None:
-    """`--id` together with `--all` is a usage error."""
+    """`import` with both `--id` and `--all` is a usage error."""
     assert project.run("import", "--all", "--id", "x").exit_code == 2
 
 
 def test_an_invalid_account_is_a_usage_error(project: FakePulumi) -> None:
-    """An account that no header can carry is refused before any request."""
+    """`import` refuses an `--account` that an HTTP header can't contain, before any request."""
     result = project.run("import", "--account", "an account")
     assert result.exit_code == 2
     assert "an account must be visible ASCII without spaces, as it is sent as a header" in result.stderr
@@ -239,7 +251,10 @@ def test_an_invalid_account_is_a_usage_error(project: FakePulumi) -> None:
 
 
 def test_an_answers_file_selects_what_is_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """A reference needs neither a value nor a configuration key."""
+    """`import --answers` imports only the integrations in the file.
+
+    If a credential is a reference, `import` sets no configuration.
+    """
     stripe, _ = theirs(), theirs()
     result = project.run("import", "-s", "dev", "--answers", answers({stripe: STRIPE}), "--yes", "--json")
 
@@ -276,7 +291,10 @@ def test_an_owner_in_the_journal_is_a_warning(  # noqa: PLR0913, PLR0917 - fixtu
     tmp_path: Path,
     how: str,
 ) -> None:
-    """Two stacks that own one integration would deactivate it for each other, so the warning names the other owner."""
+    """If the journal says that another stack owns or adopts an integration, `import` prints a warning with that owner.
+
+    Two owners would deactivate the integration for each other.
+    """
     monkeypatch.setenv("JUSTT_STATE_DIR", str(tmp_path / "journal"))
     stripe, journal = theirs(), Journal(tmp_path / "journal")
     note = journal.claim if how == "created" else journal.hold_adoption
@@ -291,7 +309,7 @@ def test_an_owner_in_the_journal_is_a_warning(  # noqa: PLR0913, PLR0917 - fixtu
 def test_a_pending_decision_of_recover_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers, tmp_path: Path
 ) -> None:
-    """An integration that the next update claims or deactivates for another resource is not imported."""
+    """If the next update will deactivate an integration, as the user decided in `recover`, `import` refuses it."""
     stripe, journal, now = theirs(), Journal(tmp_path / "journal"), time.time()
     lost = Intent("urn:pulumi:dev::shop::type::lost", simulator.base_url, None, "shop", "stripe", now, now)
     assert journal.write_intent(lost)
@@ -308,7 +326,7 @@ def test_a_pending_decision_of_recover_is_refused(
 
 
 def test_no_protect(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """With --no-protect, neither the program nor the state has deletion_protection."""
+    """With `import --no-protect`, neither the program nor the state has `deletion_protection`."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
     assert "protect" not in result.stdout
@@ -322,7 +340,10 @@ def test_no_protect(project: FakePulumi, theirs: Theirs, answers: Answers) -> No
 def test_the_account_of_an_answer_wins(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """The account in the answer is used, or else the option's account. The program has it as an argument."""
+    """`import` uses the account in an answer, or else the account of `--account`.
+
+    The program contains the account, unless the configuration has it.
+    """
     one, two = theirs(account="acct_1"), theirs(account="acct_2")
     content = {one: STRIPE, two: {**STRIPE, "resource_name": "two", "reference_account_id": "acct_2"}}
     result = project.run("import", "--answers", answers(content), "--account", "acct_1", "--yes")
@@ -379,7 +400,10 @@ def test_the_account_of_an_answer_wins(
 def test_an_invalid_answer_is_refused(
     project: FakePulumi, theirs: Theirs, answers: Answers, change: dict[str, Any], expected: str
 ) -> None:
-    """The error names the id and no value, and nothing is imported."""
+    """If an answer is invalid, `import` imports nothing.
+
+    The error names the integration and the problem, but shows no credential.
+    """
     project.state([integration("taken", "elsewhere")])
     stripe = theirs()
     result = project.run("import", "--answers", answers({stripe: {**STRIPE, **change}}), "--yes")
@@ -391,7 +415,7 @@ def test_an_invalid_answer_is_refused(
 
 
 def test_all_invalid_answers_are_reported_at_once(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """One run reports the problems of all integrations."""
+    """`import` reports all invalid answers for one integration, also if the answers for another one are valid."""
     one, two = theirs(), theirs()
     lacking = {"resource_name": "stripe-eu", "credentials": "Sftp", "fields": {"username": {"fromEnv": "X"}}}
     result = project.run("import", "--answers", answers({one: STRIPE, two: lacking}))
@@ -417,7 +441,7 @@ def test_all_invalid_answers_are_reported_at_once(project: FakePulumi, theirs: T
 def test_a_file_that_is_not_an_answers_file_is_refused(
     project: FakePulumi, tmp_path: Path, text: str, expected: str
 ) -> None:
-    """The error for a file of another kind does not quote its content."""
+    """If the file of `--answers` has another form, `import` exits with 3 and doesn't show the file's content."""
     (tmp_path / "answers").write_text(text)
     result = project.run("import", "--answers", str(tmp_path / "answers"))
     assert result.exit_code == 3
@@ -426,7 +450,7 @@ def test_a_file_that_is_not_an_answers_file_is_refused(
 
 
 def test_an_unlisted_source_and_secret_type_are_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The program has `allow_unlisted=True`."""
+    """For an unlisted source and secret type, the program has `allow_unlisted=True` and `Unlisted` credentials."""
     unlisted = {
         "credentials": "Unlisted",
         "secret_type": "OAUTH",
@@ -449,7 +473,7 @@ def test_an_unlisted_source_and_secret_type_are_imported(project: FakePulumi, th
 
 
 def test_an_unlisted_source_needs_allow_unlisted(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """The program has `allow_unlisted=True`, whatever the type of the credentials."""
+    """For an unlisted source with listed credentials, the generated program has `allow_unlisted=True`."""
     result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
     assert result.exit_code == 0, result.stderr
     assert '    source="shopify",\n' in result.stdout
@@ -457,7 +481,7 @@ def test_an_unlisted_source_needs_allow_unlisted(project: FakePulumi, theirs: Th
 
 
 def test_two_names_for_one_configuration_key_are_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Two resource names must not lead to the same key of the configuration."""
+    """If two credentials would get the same key in the configuration, `import` refuses the second one."""
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": {"key": {"variable": "STRIPE_KEY"}}}
     one, two = theirs(), theirs()
     content = {one: {**BY_VALUE, "resource_name": "shop"}, two: {**STRIPE, **unlisted, "resource_name": "shop-api"}}
@@ -466,7 +490,7 @@ def test_two_names_for_one_configuration_key_are_refused(project: FakePulumi, th
 
 
 def test_similar_fields_get_different_keys(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Each credential has its own key, even if field names of an unlisted type are similar."""
+    """If the fields of an unlisted type have similar names, each credential gets its own key in the configuration."""
     fields = {"apiKey": {"variable": "ONE"}, "api_key": {"variable": "TWO"}, "api-key": {"variable": "THREE"}}
     unlisted = {"credentials": "Unlisted", "secret_type": "OAUTH", "fields": fields, "resource_name": "shop"}
     environ = {name: canary(name) for name in ("ONE", "TWO", "THREE")}
@@ -492,7 +516,7 @@ def test_similar_fields_get_different_keys(project: FakePulumi, theirs: Theirs, 
 def test_resource_names_become_variables(
     project: FakePulumi, theirs: Theirs, answers: Answers, name: str, variable: str
 ) -> None:
-    """The variable is a valid Python name that is not in use."""
+    """In the generated program, a resource's name becomes a variable that is a valid and unused Python name."""
     result = project.run("import", "--answers", answers({theirs(): {**STRIPE, "resource_name": name}}), "--yes")
     assert f'\n{variable} = justt.PaymentIntegration(\n    "{name}",\n' in result.stdout
 
@@ -501,7 +525,10 @@ def test_resource_names_become_variables(
 
 
 def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Values are set in the configuration, are in no argument and no output, and each has its own key."""
+    """`import` stores each value in the configuration as a secret under its own key.
+
+    No argument and no output shows a value.
+    """
     value = canary("value")
     file = answers({theirs(): BY_VALUE, theirs(): {**BY_VALUE, "resource_name": "stripe.eu"}})
     result = project.run("import", "--answers", file, "--yes", environ={"STRIPE_KEY": value})
@@ -520,7 +547,10 @@ def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs:
 def test_the_configuration_is_not_overwritten(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """With --no-config, the configuration is not read, and the commands are shown instead."""
+    """If the configuration has a key already, `import` is refused.
+
+    With `--no-config`, `import` sets no configuration and shows the commands that do.
+    """
     secret = {"justt:apiKey": "a-key-of-the-simulator", "shop:stripeEuApiKey": "another"}
     project.config({"justt:baseUrl": simulator.base_url}, secret)
     arguments = ("import", "--answers", answers({theirs(): BY_VALUE}), "--yes")
@@ -538,7 +568,10 @@ def test_the_configuration_is_not_overwritten(
 def test_a_failed_configuration_shows_the_remaining_commands(
     project: FakePulumi, theirs: Theirs, answers: Answers
 ) -> None:
-    """If the configuration can't be set, the output has the remaining commands and the program of the import."""
+    """If the CLI can't set the configuration after an import, `import` shows the program and the commands that remain.
+
+    It exits with 3.
+    """
     project.fails({"config set": "error: disk full"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -551,7 +584,7 @@ def test_a_failed_configuration_shows_the_remaining_commands(
 
 
 def test_a_refused_import_sets_nothing(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """If the CLI refuses the import, the output has the CLI's error, and no configuration is set."""
+    """If the CLI refuses the import, `import` shows the CLI's error and sets no configuration."""
     project.fails({"import": "error: the stack is currently locked"})
     result = project.run(
         "import", "--answers", answers({theirs(): BY_VALUE}), "--yes", environ={"STRIPE_KEY": canary("value")}
@@ -565,7 +598,10 @@ def test_a_refused_import_sets_nothing(project: FakePulumi, theirs: Theirs, answ
 def test_a_partial_import_shows_the_program_of_what_was_imported(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program has the resources that were imported. Without them, the next update would delete these resources."""
+    """If the CLI imports only a part, `import` shows the program of this part.
+
+    Without it, the next update would delete the imported resources.
+    """
     one, two = theirs(), theirs()
 
     def fail(_: Stack, document: str) -> None:
@@ -589,7 +625,10 @@ def test_a_partial_import_shows_the_program_of_what_was_imported(
 def test_an_unknown_import_result_shows_the_whole_program(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the result of the import is unknown, the output has the whole program, the first error and what to do."""
+    """If `import` can't find out which integrations were imported, it shows the whole program.
+
+    It also shows the first error and what to do.
+    """
 
     def fail(*_: object, **__: object) -> None:
         project.fails({"stack export": "error: the backend is away"})
@@ -623,7 +662,10 @@ def test_an_unknown_import_result_shows_the_whole_program(
 
 
 def test_a_repeated_run_skips_what_is_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """An integration that this stack has under the answer's name is skipped with a note."""
+    """If the stack has an integration under the answer's name already, `import` skips it with a note.
+
+    It imports the others.
+    """
     one, two, three = theirs(), theirs("adyen"), theirs()
     unnamed = {key: value for key, value in STRIPE.items() if key != "resource_name"}
     named = integration(f"adyen-{two[:8]}", two, source="adyen")
@@ -645,7 +687,10 @@ def test_a_repeated_run_skips_what_is_imported(project: FakePulumi, theirs: Thei
 
 
 def test_a_different_import_of_the_same_id_is_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """An imported id is refused with another name, an adoption, a pending delete, in another stack, or by --id."""
+    """If the stack has an id under another name, adopted, or waiting for a delete, `import` refuses it.
+
+    An id in another stack or given by `--id` is refused too.
+    """
     ids = [theirs() for _ in range(4)]
     project.state(
         [
@@ -672,7 +717,7 @@ def test_a_different_import_of_the_same_id_is_refused(project: FakePulumi, their
 
 
 def test_nothing_is_imported_without_confirmation(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """Without confirmation, nothing is imported."""
+    """If the user doesn't confirm, `import` exits with 3 and imports nothing."""
     file = answers({theirs(): STRIPE})
     for typed in ("n\n", "\n", ""):
         result = project.run("import", "--answers", file, answers=typed)
@@ -683,7 +728,7 @@ def test_nothing_is_imported_without_confirmation(project: FakePulumi, theirs: T
 
 
 def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """The command refuses an existing file before it prompts."""
+    """If the file of `--out` exists, `import` exits with 3 before it prompts, and doesn't change the file."""
     theirs()
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))
@@ -695,7 +740,10 @@ def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs
 def test_a_file_that_cannot_be_written(
     project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing folder is refused at the start. If writing the file fails later, nothing has changed."""
+    """If the folder of `--out` doesn't exist, `import` is refused at its start.
+
+    If writing the file fails later, nothing is imported.
+    """
     arguments = ["import", "--answers", answers({theirs(): STRIPE})]
     result = project.run(*arguments, "--out", str(tmp_path / "no" / "file"))
     assert result.exit_code == 3
@@ -725,20 +773,26 @@ esac
 
 @pytest.fixture
 def another(tmp_path: Path) -> Stack:
-    """Return a stack whose CLI behaves differently."""
+    """Return a stack whose `pulumi` is a script with other responses."""
     (tmp_path / "pulumi").write_text(OTHER_KEY)
     (tmp_path / "pulumi").chmod(0o755)
     return Stack("dev", tmp_path, command=str(tmp_path / "pulumi"))
 
 
 def test_an_unsupported_secrets_provider_is_refused(another: Stack) -> None:
-    """The file would contain ciphertext of a key that is not the stack's."""
+    """If `import` can't encrypt with the stack's key, it is refused.
+
+    The file would contain text that the stack can't decrypt.
+    """
     with pytest.raises(StackError, match="encrypting for dev: its kind of secrets provider is not supported"):
         another.encrypted(["canary"])
 
 
 def test_errors_of_an_update_are_extracted(another: Stack) -> None:
-    """The CLI prints errors to stdout, between its progress. Each error is shown once, and the progress is not."""
+    """The CLI prints the errors of an import to stdout, among its progress.
+
+    The error of `import` shows each of them once, and no progress.
+    """
     printed = (
         " =  t a **importing failed** error: it exists\n"
         "Diagnostics:\n"
@@ -770,7 +824,7 @@ TYPED = {
 
 @pytest.mark.parametrize("shape", TYPED)
 def test_prompts_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
-    """The fields of each type are prompted for, secrets without echo, and the program contains no secret."""
+    """For each type of credentials, `import` prompts for the fields, and the generated program contains no secret."""
     assert TYPED.keys() == {each.__name__ for each in CREDENTIAL_TYPES.values()}
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
@@ -789,7 +843,10 @@ def test_prompts_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path,
 
 
 def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
-    """With --credentials from-env there is no prompt for a secret. An invalid variable name is prompted for again."""
+    """With `--credentials from-env`, `import` prompts for the names of variables.
+
+    If a name is invalid, `import` prompts for it again.
+    """
     adyen = theirs("adyen")
     typed = ["9", "all", "", "adyen-1", "Adyen", "", "sk_live_x", "", "ADYEN_KEY", "M-1", "", "", "y", ""]
     result = project.run("import", "--credentials", "from-env", answers="\n".join(typed))
@@ -807,7 +864,10 @@ def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
 
 
 def test_invalid_values_are_prompted_for_again(project: FakePulumi, theirs: Theirs) -> None:
-    """The provider's check reports them, and earlier valid answers are kept."""
+    """If the name of the second resource is taken, `import` prompts for its values again.
+
+    It keeps the values of the first resource.
+    """
     theirs()
     theirs()
     one = ["one", "s-1", "S", "", "secret-value", ""]
@@ -822,7 +882,7 @@ def test_invalid_values_are_prompted_for_again(project: FakePulumi, theirs: Thei
 def test_a_concurrent_import_is_refused(
     project: FakePulumi, theirs: Theirs, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If another import of the integration ends during the prompts, this one is refused."""
+    """If another import adds the integration to the stack during the prompts, `import` is refused."""
     one = theirs()
     monkeypatch.setattr(Terminal, "confirm", lambda *_: project.state([integration("another", one)]))
     result = project.run("import", "--answers", answers({one: STRIPE}))
@@ -832,7 +892,7 @@ def test_a_concurrent_import_is_refused(
 
 
 def test_end_of_input_imports_nothing(project: FakePulumi, theirs: Theirs) -> None:
-    """The message names the options for a run without prompts."""
+    """If the input ends at a prompt, `import` imports nothing and names the options for a run without prompts."""
     theirs()
     result = project.run("import")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -841,7 +901,7 @@ def test_end_of_input_imports_nothing(project: FakePulumi, theirs: Theirs) -> No
 
 
 def test_answers_must_be_utf8(project: FakePulumi, tmp_path: Path) -> None:
-    """A file that is not UTF-8 is a usage error."""
+    """If the file of `--answers` is not in UTF-8, `import` reports a usage error."""
     (tmp_path / "answers.yaml").write_bytes(b"\xff\xfe")
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -863,7 +923,7 @@ def test_answers_must_be_utf8(project: FakePulumi, tmp_path: Path) -> None:
     ],
 )
 def test_files_are_relative_to_the_program(tmp_path: Path, project: str, folder: str) -> None:
-    """The printed program finds its files from its own folder, which the project may set."""
+    """`program_folder` returns the folder in which the program runs: the project's, or the one that `main` names."""
     (tmp_path / "infra").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(project)
 
@@ -876,7 +936,10 @@ def test_files_are_relative_to_the_program(tmp_path: Path, project: str, folder:
 def test_answers_stay_as_they_are_written(
     project: FakePulumi, theirs: Theirs, tmp_path: Path, encoding: str, line_break: str
 ) -> None:
-    """YAML's numbers, booleans and dates are read as text, whatever the file's line breaks and encoding."""
+    """`import` reads YAML's numbers, booleans and dates in an answers file as text.
+
+    The file's line breaks and a byte order mark don't matter.
+    """
     lines = [
         f"{theirs()}:",
         "  external_identifier: 2027-01-31",
@@ -922,7 +985,10 @@ BILLIONS = "".join(
     ],
 )
 def test_ambiguous_answers_are_refused(project: FakePulumi, tmp_path: Path, answers: str, expected: str) -> None:
-    """The error names the place of the ambiguous value, and nothing is imported."""
+    """If an answers file has a null, a key twice or too many levels or aliases, `import` imports nothing.
+
+    The error names the place.
+    """
     (tmp_path / "answers.yaml").write_text(answers)
 
     result = project.run("import", "--answers", str(tmp_path / "answers.yaml"), "--yes")
@@ -934,7 +1000,7 @@ def test_ambiguous_answers_are_refused(project: FakePulumi, tmp_path: Path, answ
 
 
 def test_answers_in_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """JSON may have tabs and surrogate pairs, which YAML does not accept."""
+    """`import` reads an answers file in JSON with tabs and surrogate pairs, which YAML does not accept."""
     answers = {
         theirs(): {
             "external_identifier": "shop",

@@ -1,4 +1,4 @@
-"""Program text: it has the right value, and a formatter does not change it."""
+"""The text of a generated program: it has the right values, and a formatter does not change it."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def formatted(text: str) -> str:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_literal_evaluates_to_the_text(text: str) -> None:
-    """Any text has a literal that evaluates to it."""
+    """`quoted` returns a Python literal that evaluates to the given text, for any characters."""
     assert ast.literal_eval(quoted(text)) == text
 
 
 def test_a_formatter_changes_nothing() -> None:
-    """All kinds of literals, and calls and lists near the maximum line length, are as ruff would write them."""
+    """Generated literals, calls and lists are formatted as ruff formats them, also near the maximum line length."""
     lines = [f"x = {quoted(text)}\n" for text in TEXTS]
     for length in range(30, 60):
         name = quoted("n" * length)
@@ -51,7 +51,7 @@ def test_a_formatter_changes_nothing() -> None:
 
 
 def test_a_long_call_has_one_argument_on_each_line() -> None:
-    """A call with `is_long` is split even if it would fit on one line."""
+    """`rendered` splits a call with `is_long` over several lines, even if the call would fit on one line."""
     expression = Items("f(", ")", [("", quoted("a")), ("b=", call("g"))], is_long=True)
 
     assert list(rendered(expression, "x = ")) == ["x = f(", '    "a",', "    b=g(),", ")"]
@@ -59,7 +59,7 @@ def test_a_long_call_has_one_argument_on_each_line() -> None:
 
 
 def test_a_call_of_the_maximum_length_stays_on_one_line() -> None:
-    """A call of exactly the maximum line length is not split."""
+    """`rendered` doesn't split a call of exactly the maximum line length, and splits a call that is longer."""
     fits = call("f", quoted("n" * 79))
     longer = call("f", quoted("n" * 80))
 

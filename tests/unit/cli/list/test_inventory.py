@@ -16,7 +16,10 @@ Theirs = Callable[..., str]
 
 
 def test_all_accounts_are_listed_with_managing_resources(project: FakePulumi, theirs: Theirs) -> None:
-    """The accounts of all stacks are listed, and each integration with the resources that hold it."""
+    """`list` with two stacks shows the integrations of all their accounts, each with the resources that have it.
+
+    With `--account`, it shows the given accounts instead.
+    """
     mine, seen, shared, other = theirs(), theirs("adyen"), theirs(account="acc_1"), theirs(account="acc_2")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}], stack="dev")
     project.state([integration("a", shared, referenceAccountId="acc_1", adoptId=shared)], stack="prod")
@@ -57,7 +60,10 @@ def test_all_accounts_are_listed_with_managing_resources(project: FakePulumi, th
 def test_an_account_is_listed_once_for_each_key(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """Two stacks with the same key share one list. With different keys, no integration is shown twice."""
+    """For two stacks with the same key, `list` requests the account once.
+
+    With different keys it requests the account twice, but `list` and `doctor` show each integration once.
+    """
     only = theirs()
     address, key = {"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"}
     project.config({**address, "justt:requestsPerMinute": "10"}, key, stack="slow")
@@ -77,7 +83,10 @@ def test_an_account_is_listed_once_for_each_key(
 
 
 def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: Theirs) -> None:
-    """An integration that a stack only reads counts as unmanaged."""
+    """`list` combines its filters `--status`, `--source` and `--unmanaged`.
+
+    An integration that a stack only reads counts as unmanaged.
+    """
     mine, seen, failed, adyen = theirs(), theirs(), theirs(status="FAILED"), theirs("adyen")
     project.state([integration("mine", mine), {**integration("seen", seen), "external": True}])
 
@@ -93,7 +102,10 @@ def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: The
 
 
 def test_a_misspelled_source_gets_a_suggestion(project: FakePulumi, theirs: Theirs) -> None:
-    """If nothing matches, the nearest documented source is suggested. An undocumented source can match, too."""
+    """If `list --source` matches no integration, a note says so and suggests a similar documented source.
+
+    If another given source matches, there is no note.
+    """
     theirs("adyen")
     misspelt = project.run("list", "--source", "Stripe")
     assert misspelt.exit_code == 0
@@ -106,7 +118,7 @@ def test_a_misspelled_source_gets_a_suggestion(project: FakePulumi, theirs: Thei
 def test_an_incomplete_list_exits_with_3(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A truncated list or a refused account gives exit code 3, and what was found is shown."""
+    """If Justt's list is truncated or Justt refuses an account, `list` shows what it found and exits with 3."""
     only = theirs()
     project.state([integration("mine", only), integration("a", "x", referenceAccountId="acc_1")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -127,7 +139,7 @@ def test_an_incomplete_list_exits_with_3(
 def test_without_a_project_the_variables_are_used(
     tmp_path: Path, project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """The settings come from the JUSTT_* variables, and the CLI is not called."""
+    """Outside of a project, `list` uses the JUSTT_* variables and doesn't call the Pulumi CLI."""
     found = theirs(account="acc_9")
     (tmp_path / "elsewhere").mkdir()
     arguments = ("list", "--json", "--account", "acc_9", "--cwd", str(tmp_path / "elsewhere"))
@@ -149,7 +161,7 @@ def test_without_a_project_the_variables_are_used(
     ],
 )
 def test_an_unreadable_stack_is_an_error(project: FakePulumi, words: str, expected: str) -> None:
-    """If a stack can't be read, the managing resources are unknown, so `list` shows one error and exits with 3."""
+    """If a stack can't be read, `list` shows one error and exits with 3, because the managing resources are unknown."""
     project.fails({"config": words})
     result = project.run("list", "--stack", "dev")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -159,7 +171,7 @@ def test_an_unreadable_stack_is_an_error(project: FakePulumi, words: str, expect
 
 
 def test_names_are_shown_without_control_characters(project: FakePulumi, theirs: Theirs) -> None:
-    """Control characters in a name are not printed, and markup is shown as text."""
+    """`list` prints the name of a resource without its control characters, and prints markup in the name as text."""
     project.state([integration("a\x1b]0;owned\x07[red]b\u202ec", theirs())])
     table = project.run("list").stdout
     assert table.splitlines()[1].endswith("  a ]0;owned [red]b c")
@@ -168,7 +180,7 @@ def test_names_are_shown_without_control_characters(project: FakePulumi, theirs:
 
 @pytest.mark.parametrize("account", ["\xe4", "a b", "a\nb"])
 def test_an_account_that_no_header_can_carry_is_a_usage_error(project: FakePulumi, account: str) -> None:
-    """An account that no header can carry is refused before any request."""
+    """`list` and `doctor` refuse an `--account` that an HTTP header can't contain, before any request."""
     for command in ("list", "doctor"):
         result = project.run(command, "--account", account)
         assert (result.exit_code, result.stdout) == (2, "")

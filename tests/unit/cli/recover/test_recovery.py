@@ -29,7 +29,7 @@ BUCKET = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", 
 
 
 def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return the unfinished operations from `--json`, which changes nothing."""
+    """Return the unfinished operations from `recover --json`, and assert that the command made no backup."""
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
     document = json.loads(result.stdout)
@@ -40,12 +40,15 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
 
 
 def backups(project: FakePulumi) -> list[Path]:
-    """Return the backup files."""
+    """Return the backup files that `recover` has written."""
     return [*project.project.glob("pulumi-justt-recover-*.json")]
 
 
 def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, theirs: Theirs) -> None:
-    """Candidates have the operation's account and source, are not INACTIVE, and are in none of the given stacks."""
+    """`recover` offers the integrations that have the account and source of a pending create.
+
+    It offers no INACTIVE integration, and none that a given stack has.
+    """
     mine, siblings, lost, other = (theirs(account="acc_1") for _ in range(4))
     theirs()
     theirs("adyen", account="acc_1")
@@ -71,7 +74,10 @@ def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, thei
 
 
 def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
-    """The resource has the engine's keys and unchanged secrets, and comes after its dependencies."""
+    """After a claim, the state has the resource after its dependencies, with the engine's keys and unchanged secrets.
+
+    A backup has the earlier state.
+    """
     first, lost = theirs(), theirs()
     simulator.records.set_go_live_date(lost, "2027-01-01T00:00:00Z")
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
@@ -107,7 +113,10 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
 
 
 def test_forget_drops_only_the_pending_operation(project: FakePulumi, theirs: Theirs) -> None:
-    """If the create made an integration that is INACTIVE now, the output names it."""
+    """`recover` with the answer `forget` removes the pending operation from the state, and nothing else.
+
+    It names up to five INACTIVE integrations that the create may have made.
+    """
     undone = theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="forget\ny\n")
@@ -139,7 +148,10 @@ def test_forget_drops_only_the_pending_operation(project: FakePulumi, theirs: Th
 def test_nothing_changes_without_confirmation(
     project: FakePulumi, theirs: Theirs, answers: str, code: int, words: str
 ) -> None:
-    """End of input, `quit` and `no` write neither a file nor a state. A single candidate needs confirmation too."""
+    """If the input ends, or if the user enters `quit` or doesn't confirm, `recover` changes nothing.
+
+    A single candidate needs confirmation too.
+    """
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -154,7 +166,7 @@ def test_nothing_changes_without_confirmation(
 def test_ctrl_c_changes_nothing(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch, question: str
 ) -> None:
-    """Ctrl-C works at either prompt."""
+    """If the user presses Ctrl-C at either prompt of `recover`, the command exits with 3 and changes nothing."""
     theirs()
     project.state([provider()], [creating("lost")])
     before = project.exported()
@@ -191,7 +203,10 @@ def test_ctrl_c_changes_nothing(
 def test_options_that_do_not_match_are_refused(
     project: FakePulumi, theirs: Theirs, arguments: list[str], code: int, words: str
 ) -> None:
-    """With --yes nothing is guessed, and an integration that the create cannot have made is refused."""
+    """`recover --yes` changes nothing if an operation lacks a decision, or if an option names a wrong operation.
+
+    It also refuses an integration that the create can't have made.
+    """
     ids = {"adyen": theirs("adyen"), "inactive": theirs(status="INACTIVE"), "mine": theirs()}
     project.state([provider(), integration("mine", ids["mine"])], [creating("lost")])
     before = project.exported()
@@ -203,7 +218,10 @@ def test_options_that_do_not_match_are_refused(
 
 
 def test_one_integration_cannot_be_claimed_twice(project: FakePulumi, theirs: Theirs) -> None:
-    """An option with a name that matches two resources is refused too."""
+    """`recover` refuses to claim one integration for two resources.
+
+    It also refuses an option whose name matches two resources.
+    """
     lost = theirs()
     other = creating("lost")
     other["resource"]["urn"] = f"{STACK}::my:Component${TYPE}::lost"
@@ -218,7 +236,10 @@ def test_one_integration_cannot_be_claimed_twice(project: FakePulumi, theirs: Th
 
 
 def test_a_claimed_replacement_marks_the_old_resource(project: FakePulumi, theirs: Theirs) -> None:
-    """The old resource is marked for deletion, after the new one. If it was deleted before, it leaves the state."""
+    """After the claim of a replacement, the state has the old resource after the new one, marked for deletion.
+
+    If the old one was deleted before the create, it leaves the state.
+    """
     old, new = theirs(), theirs()
     operation = creating("lost")
     operation["resource"]["created"] = integration("lost", old)["created"]
@@ -234,7 +255,10 @@ def test_a_claimed_replacement_marks_the_old_resource(project: FakePulumi, their
 
 
 def test_a_superseded_create_cannot_be_claimed(project: FakePulumi, theirs: Theirs) -> None:
-    """A later update has created the resource, so the create's integration can only be deactivated or forgotten."""
+    """If a later update has created the resource, `recover` refuses to claim the first create's integration.
+
+    The user can deactivate or forget it.
+    """
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     (case,) = pending(project)
@@ -248,7 +272,7 @@ def test_a_superseded_create_cannot_be_claimed(project: FakePulumi, theirs: Thei
 
 
 def test_operations_without_a_new_integration_need_no_decision(project: FakePulumi, theirs: Theirs) -> None:
-    """A create that adopts, an IntegrationReady and other operations are forgotten: the next update repeats them."""
+    """`recover` forgets a create that adopts, a wait and a delete without a decision. The next update repeats them."""
     theirs()
     waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
     deleting = {"type": "deleting", "resource": integration("old", "x")}
@@ -268,7 +292,10 @@ def test_operations_without_a_new_integration_need_no_decision(project: FakePulu
 
 
 def test_operations_of_other_providers_need_a_decision(project: FakePulumi) -> None:
-    """Importing a state drops all pending operations. Without an operation of this provider, nothing is imported."""
+    """If `recover` imports a state, the CLI drops all pending operations.
+
+    So `recover` needs a decision on another provider's operation, unless there is no operation of this provider.
+    """
     project.state([provider()], [BUCKET])
     assert pending(project, code=0)[0]["needsDecision"]
     assert (
@@ -286,7 +313,7 @@ def test_operations_of_other_providers_need_a_decision(project: FakePulumi) -> N
 
 
 def test_missing_dependencies_are_refused(project: FakePulumi, theirs: Theirs) -> None:
-    """A resource whose parent or provider is not in the state is not inserted."""
+    """If the state lacks the provider of a resource, `recover` refuses to claim an integration for that resource."""
     lost = theirs()
     project.state([], [creating("lost")])
     result = project.run("recover", "--yes", "--claim", f"lost={lost}")
@@ -296,7 +323,7 @@ def test_missing_dependencies_are_refused(project: FakePulumi, theirs: Theirs) -
 
 
 def test_a_create_of_another_environment_is_refused(project: FakePulumi) -> None:
-    """A create of an environment that is not the configured one is not looked up."""
+    """If a create was started in another environment than the configured one, `recover` refuses it and exits with 3."""
     project.state([provider()], [creating("lost", environment="production")])
     result = project.run("recover")
     assert result.exit_code == 3
@@ -305,7 +332,7 @@ def test_a_create_of_another_environment_is_refused(project: FakePulumi) -> None
 
 
 def test_an_incomplete_list_is_reported(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the list is incomplete, `recover` says so. An id that the user knows can be claimed anyway."""
+    """If Justt's list is incomplete, `recover` says so, and accepts the claim of an id that is not in the list."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -316,7 +343,10 @@ def test_an_incomplete_list_is_reported(project: FakePulumi, theirs: Theirs, mon
 def test_an_id_that_appeared_after_the_list_is_refused(
     project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An id that the command's list didn't show is refused. A new run lists again, shows the id and accepts it."""
+    """If an integration was created after `recover` listed the account, `recover` refuses to claim it.
+
+    A second run lists the integration and accepts the claim.
+    """
     project.state([provider()], [creating("lost")])
     later: list[str] = []
     said = dialog.decisions
@@ -336,7 +366,7 @@ def test_an_id_that_appeared_after_the_list_is_refused(
 
 
 def test_a_changed_state_is_not_overwritten(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If another update has changed the state meanwhile, its changes are kept."""
+    """If another update changes the state while `recover` runs, `recover` exits with 3 and keeps the changes."""
     project.state([provider()], [creating("lost")])
     back_up = state_repair.back_up
 
@@ -352,7 +382,7 @@ def test_a_changed_state_is_not_overwritten(project: FakePulumi, monkeypatch: py
 
 
 def test_a_refused_state_names_the_backup(project: FakePulumi) -> None:
-    """The error has the CLI's message, what to do, and the path of the backup."""
+    """If the CLI refuses a state, the error of `recover` has the CLI's message, what to do, and the backup's path."""
     project.state([provider()], [creating("lost")])
     project.fails({"stack import": "error: the stack is currently locked by 1 lock(s)."})
     result = project.run("recover", "--yes", "--forget", "lost")
@@ -362,7 +392,7 @@ def test_a_refused_state_names_the_backup(project: FakePulumi) -> None:
 
 
 def test_nothing_is_imported_without_a_backup(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A backup that cannot be written stops the command, and an existing file is not overwritten."""
+    """If the file for the backup exists already, `recover` overwrites neither that file nor the state."""
     project.state([provider()], [creating("lost")])
     diagnosis = diagnose(_stack(project, monkeypatch), (), project.journal)
     taken = project.folder / "taken.json"
@@ -379,7 +409,7 @@ def _stack(project: FakePulumi, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
 
 def test_without_a_project_is_a_usage_error(tmp_path: Path, project: FakePulumi) -> None:
-    """Without a project there is no stack to repair."""
+    """Outside of a project, `recover` reports a usage error, because there is no stack to repair."""
     (tmp_path / "elsewhere").mkdir()
     result = project.run("recover", "--cwd", str(tmp_path / "elsewhere"))
     assert (result.exit_code, "there is no Pulumi project in" in result.stderr) == (2, True)
@@ -388,7 +418,7 @@ def test_without_a_project_is_a_usage_error(tmp_path: Path, project: FakePulumi)
 def test_candidates_are_listed_with_the_key_of_the_provider(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """A create with a `justt.Provider` uses that provider's key, also to verify a claim."""
+    """For a create with a `justt.Provider`, `recover` lists candidates and verifies a claim with its key."""
     lost, operation = theirs(), creating("us::lost")
     operation["resource"]["provider"] = f"{US}::p"
     project.state([provider(), project.own_provider("us-key")], [operation])
@@ -401,7 +431,10 @@ def test_candidates_are_listed_with_the_key_of_the_provider(
 
 
 def test_a_secret_account_or_source_is_not_looked_up(project: FakePulumi, theirs: Theirs) -> None:
-    """If the account or source is secret, the created integration is unknown, not missing. No text shows the secret."""
+    """If the account or source of a create is a secret, `recover` offers no candidates and no claim.
+
+    It shows no secret.
+    """
     theirs()
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
     for name in ("referenceAccountId", "source"):
@@ -417,7 +450,7 @@ def test_a_secret_account_or_source_is_not_looked_up(project: FakePulumi, theirs
 
 
 def test_ctrl_c_waits_for_the_cli(tmp_path: Path) -> None:
-    """The CLI gets Ctrl-C too and ends cleanly; only then does the command end."""
+    """If the user presses Ctrl-C while the Pulumi CLI imports a state, the command waits until the CLI has ended."""
     command = tmp_path / "pulumi"
     command.write_text("#!/bin/sh\nkill -INT $PPID\nsleep 0.5\ncat\ntouch ended\n")
     command.chmod(0o755)
@@ -427,7 +460,7 @@ def test_ctrl_c_waits_for_the_cli(tmp_path: Path) -> None:
 
 
 def test_the_prompt_does_not_list_all_numbers(project: FakePulumi, theirs: Theirs) -> None:
-    """With many candidates, the prompt shows a range."""
+    """If there are many candidates, the prompt of `recover` shows a range of numbers."""
     for _ in range(12):
         theirs()
     project.state([provider()], [creating("lost")])

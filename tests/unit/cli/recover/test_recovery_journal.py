@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 @pytest.fixture
 def begun(project: FakePulumi, simulator: SimulatorServer) -> Callable[..., Intent]:
-    """Return a function that writes an intent of this stack to the journal."""
+    """Return a function that writes an intent to the journal, by default of this stack."""
 
     def write(integration_id: str | None = None, name: str = "lost", **fields: object) -> Intent:
         urn = f"{STACK}::{TYPE}::{name}"
@@ -37,7 +37,7 @@ Begun = Callable[..., Intent]
 
 
 def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str, Any]]:
-    """Return the unfinished operations from `--json`, which changes nothing."""
+    """Return the unfinished operations from `recover --json`, and assert that the command changes nothing."""
     before = project.exported(), project.journal.intents()
     result = project.run("recover", "--json", *arguments)
     assert result.exit_code == code, result.output
@@ -49,14 +49,17 @@ def shown(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[str,
 
 
 def deletes(simulator: SimulatorServer) -> int:
-    """Return the number of DELETE requests."""
+    """Return the number of DELETE requests that the simulator has received."""
     return sum(exchange.method == "DELETE" for exchange in simulator.requests)
 
 
 def test_an_intent_with_an_id_offers_only_that_integration(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The account is not listed. The decision is stored in the intent for the next update."""
+    """If an intent has an id, `recover` offers only that integration and doesn't list the account.
+
+    It stores the user's claim in the intent for the next `pulumi up`.
+    """
     lost = theirs()
     theirs()
     intent = begun(lost)
@@ -87,7 +90,10 @@ def test_an_intent_with_an_id_offers_only_that_integration(
 
 
 def test_without_an_id_only_new_integrations_are_candidates(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Integrations from before the create, of other resources and of given stacks are no candidates."""
+    """If an intent has no id, `recover` offers only new integrations of the same source.
+
+    Integrations in the snapshot, in the state, or claimed for another resource are no candidates.
+    """
     before, mine, others, new = (theirs() for _ in range(4))
     theirs("adyen")
     undone = theirs(status="INACTIVE")
@@ -113,7 +119,10 @@ def test_without_an_id_only_new_integrations_are_candidates(project: FakePulumi,
 def test_deactivate_takes_effect_at_once(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The next create is no longer blocked. An integration that is INACTIVE already is no error."""
+    """When the user chooses to deactivate, `recover` does so at once and removes the intent.
+
+    If the integration is INACTIVE already, `recover` sends no DELETE.
+    """
     for answers in ("deactivate 1\ny\n", None):
         lost = theirs()
         begun(lost)
@@ -138,7 +147,7 @@ def test_deactivate_takes_effect_at_once(
 def test_a_failed_deactivation_changes_nothing(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """State and journal keep the integration that Justt did not deactivate."""
+    """If Justt refuses a deactivation, `recover` exits with 3 and changes neither the state nor the journal."""
     lost = theirs()
     project.state([provider()], [creating("lost")])
     intent = begun(lost)
@@ -152,7 +161,10 @@ def test_a_failed_deactivation_changes_nothing(
 def test_forget_removes_the_intent_and_keeps_the_integration(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """`--forget` removes the intent and keeps the integration. With one intent, the name can be omitted."""
+    """`recover --forget` removes the intent and sends no DELETE.
+
+    If there is only one intent, `--forget` needs no name.
+    """
     for options, answers in ((("--yes", "--forget"), ""), (("--yes", "--forget", LOST), ""), ((), "forget\ny\n")):
         begun(theirs())
         result = project.run("recover", *options, answers=answers)
@@ -164,7 +176,10 @@ def test_forget_removes_the_intent_and_keeps_the_integration(
 def test_a_pending_operation_and_its_intent_are_one_case(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """The state is repaired and the intent removed, and from then on the id belongs to the resource."""
+    """If a create has a pending operation and an intent, `recover` shows one case.
+
+    Its decision changes both, and a claimed id then belongs to the resource.
+    """
     lost, other = theirs(), theirs()
     begun(lost)
     project.state([provider()], [creating("lost")])
@@ -191,7 +206,10 @@ def test_a_pending_operation_and_its_intent_are_one_case(
 def test_a_pending_operation_without_an_intent_can_be_deactivated(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
 ) -> None:
-    """A create that a later update superseded can also be deactivated, but not claimed."""
+    """`recover` can deactivate the integration of a pending create without an intent.
+
+    Here, a later update has created the resource again.
+    """
     kept, lost = theirs(), theirs()
     project.state([provider(), integration("lost", kept)], [creating("lost")])
     result = project.run("recover", answers="deactivate 1\ny\n")
@@ -201,7 +219,10 @@ def test_a_pending_operation_without_an_intent_can_be_deactivated(
 
 
 def test_a_replacement_with_a_lost_response_can_be_claimed(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """The text names the old integration, which stays in the state and is no candidate."""
+    """If the response to a replacement's create was lost, `recover` names the old integration and offers the new one.
+
+    A claim leaves the old one in the state.
+    """
     old, new = theirs(), theirs()
     project.state([provider(), integration("lost", old)])
     begun()
@@ -215,7 +236,7 @@ def test_a_replacement_with_a_lost_response_can_be_claimed(project: FakePulumi, 
 
 
 def test_an_intent_that_the_state_holds_is_removed(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """There is no prompt, and nothing is unfinished."""
+    """If the state has the id of an intent, `recover` removes the intent without a prompt."""
     mine = theirs()
     begun(mine, name="mine")
     project.state([provider(), integration("mine", mine)])
@@ -228,7 +249,7 @@ def test_an_intent_that_the_state_holds_is_removed(project: FakePulumi, theirs: 
 
 
 def test_intents_of_other_stacks_and_base_urls_are_ignored(project: FakePulumi, begun: Begun) -> None:
-    """`recover` reads only the intents of the first given stack, with that stack's base URL."""
+    """`recover` ignores the intents of other stacks, other projects and other base URLs."""
     others = [
         begun("i-1", urn=LOST.replace(":dev::", ":prod::")),
         begun("i-2", urn=LOST.replace("::shop::", "::shops::")),
@@ -245,7 +266,10 @@ def test_intents_of_other_stacks_and_base_urls_are_ignored(project: FakePulumi, 
 
 
 def test_several_creates_need_their_names(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """Each create needs its own decision, and one integration can be claimed for one resource only."""
+    """If there are two creates, each option of `recover` needs a name, and each create needs a decision.
+
+    One integration can't be chosen for two resources.
+    """
     first, second = theirs(), theirs()
     begun(first)
     begun(second, name="more")
@@ -270,7 +294,10 @@ def test_several_creates_need_their_names(project: FakePulumi, theirs: Theirs, b
 def test_without_a_key_the_decision_is_written(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """Without a key, `recover` records the decision without verifying it. The next update verifies it."""
+    """Without an API key, `recover` records a claim or deactivation without sending a request.
+
+    The next `pulumi up` verifies the decision.
+    """
     lost = theirs()
     project.config({"justt:baseUrl": simulator.base_url})
     for action in ("claim", "deactivate"):
@@ -296,7 +323,10 @@ def test_without_a_key_the_decision_is_written(
 def test_an_unknown_provider_means_no_key(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun
 ) -> None:
-    """If the state does not say which provider the resource has, none of the keys is used."""
+    """If the state doesn't say which of two providers a resource has, `recover` uses neither provider's key.
+
+    It shows the integration's status as unknown.
+    """
     old, lost = theirs(), theirs()
     begun(lost)
     us = {**integration("lost", old), "provider": f"{US}::p"}
@@ -310,7 +340,10 @@ def test_an_unknown_provider_means_no_key(
 
 
 def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun: Begun) -> None:
-    """For an id that is unknown to Justt, the text says that it can only be forgotten, and a claim is refused."""
+    """If Justt doesn't know the id in an intent, `recover` says so and offers only to forget the create.
+
+    It refuses a claim.
+    """
     begun("no-such-id")
     (case,) = shown(project)
     assert "integration no-such-id, but the key from justt:apiKey does not see it." in case["text"]
@@ -321,7 +354,10 @@ def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun
 def test_a_decision_that_cannot_be_written_is_an_error(
     project: FakePulumi, theirs: Theirs, begun: Begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A warning is not enough, because the next update would not carry out the decision. The error names the file."""
+    """If a decision can't be written to the journal, `recover` exits with 3 and names the file.
+
+    Otherwise the next update would not carry out the decision.
+    """
     lost = theirs()
     intent = begun(lost)
     monkeypatch.setattr(Journal, "_write", lambda *_, **__: False)
@@ -331,7 +367,10 @@ def test_a_decision_that_cannot_be_written_is_an_error(
 
 
 def test_an_intent_alone_does_not_import_the_state(project: FakePulumi, theirs: Theirs, begun: Begun) -> None:
-    """The state doesn't change, so operations of other providers need no decision."""
+    """When `recover` settles an intent without a pending operation, it doesn't change the state.
+
+    So another provider's pending operation needs no decision.
+    """
     bucket = {"type": "creating", "resource": {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}}
     begun(theirs())
     project.state([provider()], [bucket])
@@ -344,7 +383,10 @@ def test_an_intent_alone_does_not_import_the_state(project: FakePulumi, theirs: 
 def test_an_intent_of_another_account_shows_after_the_operation(
     project: FakePulumi, theirs: Theirs, begun: Begun
 ) -> None:
-    """A resource that moved has two creates: first the pending operation is settled, then the intent."""
+    """If a resource has a pending create and an intent for another account, `recover` settles the pending create first.
+
+    The intent stays.
+    """
     lost = theirs()
     earlier = begun("i-1", account="acc_1")
     project.state([provider()], [creating("lost")])
@@ -355,7 +397,7 @@ def test_an_intent_of_another_account_shows_after_the_operation(
 
 
 def test_a_damaged_journal_file_is_a_note(project: FakePulumi, begun: Begun) -> None:
-    """The command continues after the note."""
+    """If a journal file is damaged, `recover` prints a note that names the file, and continues."""
     path = project.journal.path_of(begun())
     assert isinstance(path, Path)
     path.write_text("{")
@@ -365,9 +407,9 @@ def test_a_damaged_journal_file_is_a_note(project: FakePulumi, begun: Begun) -> 
 
 
 def test_recover_waits_for_a_create_that_may_still_run(project: FakePulumi, begun: Begun) -> None:
-    """Until the create's deadline, an empty list proves nothing, so `recover` waits.
+    """If a create without an id may still be running, `recover` waits, because an empty list would prove nothing.
 
-    Then it reads the journal again.
+    If the intent has an id, `recover` doesn't wait.
     """
     sent = time.time()
     intent = begun(sent_at=sent, settled_at=sent + 1)
@@ -382,7 +424,10 @@ def test_recover_waits_for_a_create_that_may_still_run(project: FakePulumi, begu
 def test_an_integration_of_another_create_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, action: str
 ) -> None:
-    """An id that differs from the journal's is refused, and so is an integration from before the create."""
+    """`recover` refuses to claim or deactivate an id that differs from the id in the intent.
+
+    It also refuses an integration that existed before the create.
+    """
     before, lost = theirs(), theirs()
     for intent, words in (
         (begun(lost), f"Justt answered this create with {lost}"),
@@ -399,7 +444,10 @@ def test_an_integration_of_another_create_is_refused(
 def test_an_adopted_integration_is_refused(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, begun: Begun, is_known: bool
 ) -> None:
-    """An adopted integration is no candidate and is not deactivated. A stack that was not given may adopt it."""
+    """If the journal says that another stack's resource adopts an integration, `recover` doesn't offer it.
+
+    It also refuses to claim or deactivate the integration.
+    """
     lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
     intent = begun(lost if is_known else None)
     project.journal.hold_adoption(simulator.base_url, lost, adopter)

@@ -43,7 +43,10 @@ RECORDED = {**GIVEN, "status": "SUCCESSFUL"}
 
 
 def state(inputs: Mapping[str, Any], **more: object) -> dict[str, Any]:
-    """Return a resource as in the JSON, with its inputs as outputs too. Before a create, the real one has no id."""
+    """Return a resource as in the preview's JSON, with the inputs as outputs too.
+
+    Unlike the real JSON, it has an id before a create.
+    """
     return {"id": "id-1", "inputs": inputs, "outputs": inputs, **more}
 
 
@@ -71,18 +74,18 @@ def render(text: str | bytes, *, title: str | None = None, now: datetime | None 
 
 
 def read(*steps: Mapping[str, Any], **more: object) -> preview.Preview:
-    """Parse a preview of *steps*."""
+    """Parse the JSON of a preview with these steps."""
     return preview.read(json.dumps({"steps": steps, "duration": 1, **more}), now=NOW)
 
 
 def only(*steps: Mapping[str, Any]) -> Resource:
-    """Parse a preview with one resource, and return it."""
+    """Parse the JSON of a preview with one resource, and return this resource."""
     (resource,) = read(*steps).resources
     return resource
 
 
 def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]:
-    """Return the changed fields of the only resource in a preview of *found*."""
+    """Return the changed fields of the only resource in a preview of these steps."""
     return [(change.path, change.old, change.new) for change in only(found).changes]
 
 
@@ -106,7 +109,10 @@ def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]
     ],
 )
 def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> None:
-    """A delete and a replacement follow the recorded deactivation, not the program's."""
+    """For a delete and a replacement, the comment says when the old integration stops.
+
+    The time comes from the deactivation in the state, not from the program's.
+    """
     olds = RECORDED if deactivation is None else {**RECORDED, "deactivation": deactivation}
     news = {**GIVEN, "deactivation": {"afterDays": 99}}
     (removal,) = only(step("delete", oldState=state(olds))).explanations
@@ -222,12 +228,18 @@ def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> 
     ],
 )
 def test_explanations(found: Mapping[str, Any], means: list[str]) -> None:
-    """A change of this provider's resource is explained; a change of another provider's is not."""
+    """The comment explains what a change of this provider's resource means at Justt.
+
+    It doesn't explain changes of another provider's resources.
+    """
     assert list(only(found).explanations) == means
 
 
 def test_a_refresh_explains_what_is_gone() -> None:
-    """A resource that a refresh drops is gone already, so the comment does not say that it will stop."""
+    """If a refresh removes a resource from the state, the comment says that the integration is gone at Justt.
+
+    In an update, the comment says that the integration stops.
+    """
     stack = step("refresh", "pulumi:pulumi:Stack", "shop-dev")
     removal = step("delete", oldState=state(RECORDED))
     explanation = "gone at Justt, where INACTIVE is final: it is removed from the state"
@@ -344,7 +356,10 @@ def test_a_refresh_explains_what_is_gone() -> None:
 def test_changed_fields_have_the_programs_names(
     olds: Mapping[str, Any], news: Mapping[str, Any], path: str, expected: tuple[str, str | None, str | None]
 ) -> None:
-    """Values are shown if they are plain, short and not secret."""
+    """The comment shows a changed field under its name in the program.
+
+    It shows the old and new values only if they are plain, short and not secret.
+    """
     types = {"secretType": "HMAC"}
     assert fields(changed("replace", {**types, **olds}, {**types, **news}, path)) == [expected]
 
@@ -352,7 +367,10 @@ def test_changed_fields_have_the_programs_names(
 @pytest.mark.parametrize("where", ["inputs", "outputs"])
 @pytest.mark.parametrize("which", ["oldState", "newState"])
 def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
-    """A value that one of the four sets of properties marks as secret is masked in all, with everything below it."""
+    """A step has inputs and outputs of the old and the new state.
+
+    If one of these four marks a value as secret, the comment masks the value in all of them.
+    """
     for path, value in {"a": "in-clear", "b.c": {"c": "in-clear"}, "d[0]": ["in-clear"]}.items():
         name = path[0]
         found = changed("update", {name: value}, {name: value}, path, kind="other:index:Thing")
@@ -364,9 +382,9 @@ def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
 
 
 def test_a_resource_of_another_provider() -> None:
-    """The properties of another provider's resource are shown under their own names.
+    """The comment shows the properties of another provider's resource under their own names.
 
-    Its outputs are compared if the engine compared them.
+    It compares the outputs if the engine compared them.
     """
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
@@ -379,7 +397,7 @@ def test_a_resource_of_another_provider() -> None:
 
 
 def test_fields_are_sorted() -> None:
-    """Fields are sorted by name, and the items of a list by number."""
+    """The comment shows changed fields in alphabetical order, and the items of a list by number."""
     paths = ["source", "merchantAccountCodes[10]", "merchantAccountCodes[9]", "secretType", "secretPayload.apiKey"]
     codes = {**GIVEN, "merchantAccountCodes": [str(number) for number in range(11)]}
     assert [path for path, _, _ in fields(changed("replace", codes, codes, *paths))] == [
@@ -392,7 +410,10 @@ def test_fields_are_sorted() -> None:
 
 
 def test_a_new_integration_shows_its_arguments() -> None:
-    """All arguments are shown, except those from the configuration."""
+    """For a new integration, the comment shows all arguments.
+
+    It leaves out the environment, which comes from the configuration.
+    """
     assert fields(step("create", newState=state(GIVEN))) == [
         ("credentials", None, "ApiKeyOnly"),
         ("credentials.api_key", None, HIDDEN),
@@ -406,7 +427,10 @@ def test_a_new_integration_shows_its_arguments() -> None:
 
 
 def test_counts_come_from_the_engine() -> None:
-    """If the CLI gives no counts, as for a preview that failed early, the steps are counted."""
+    """The comment shows the engine's counts of operations.
+
+    If the JSON has no counts, as after a failed preview, the steps are counted.
+    """
     steps = [step("create", newState=state(GIVEN)), step("same", "pulumi:pulumi:Stack", "shop-dev")]
     none = {"update": 0, "replace": 0, "delete": 0}
     assert read(*steps).counts == {"create": 1, "unchanged": 1, **none}
@@ -421,7 +445,10 @@ def test_counts_come_from_the_engine() -> None:
 
 
 def test_the_most_important_operations_come_first() -> None:
-    """Deletes and replacements come first. Unchanged resources and parts of a replacement are left out."""
+    """The comment shows deletes first, then replacements and other operations.
+
+    It leaves out unchanged resources and the parts of a replacement.
+    """
     steps = [
         step(op, name=op) for op in ("read", "discard", "create", "update", "same", "refresh", "replace", "delete")
     ]
@@ -433,7 +460,10 @@ def test_the_most_important_operations_come_first() -> None:
 
 
 def test_diagnostics() -> None:
-    """Errors come before the provider's notes and warnings, and the middle of a long message is left out."""
+    """The comment shows errors before the provider's notes and warnings, and leaves out the middle of a long message.
+
+    It leaves out what the program prints.
+    """
     long = "\n".join(f"line {number}" for number in range(50))
     found = read(
         diagnostics=[
@@ -460,7 +490,10 @@ def test_diagnostics() -> None:
 
 
 def test_no_text_is_a_command_of_a_ci_runner() -> None:
-    """GitHub reads `::` at the start of a log line, after blanks, and `##[` anywhere."""
+    """The comment contains no text from the preview that a CI runner would run.
+
+    GitHub reads `::` at the start of a log line, and `##[` anywhere.
+    """
     message = "x\n::error::pwn\n  ::add-mask::a\nb ##[error]x ##vso[task.x]"
     name = "##[add-path]x"
     comment = markdown(
@@ -475,9 +508,9 @@ def test_no_text_is_a_command_of_a_ci_runner() -> None:
 
 
 def test_implausible_counts_are_ignored_or_shortened() -> None:
-    """If the preview counts thousands of unknown operations, only the first ones are named.
+    """If a preview counts thousands of unknown operations, the comment names only the first ones.
 
-    A negative count is ignored.
+    It ignores a negative count.
     """
     comment = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
     assert len(comment.encode()) < LIMIT
@@ -486,12 +519,15 @@ def test_implausible_counts_are_ignored_or_shortened() -> None:
 
 
 def test_an_unknown_severity_is_an_error() -> None:
-    """A message with an unknown severity, as from a later engine, counts as an error, so that it isn't missed."""
+    """A message with an unknown severity, as from a later engine, counts as an error."""
     assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
 
 
 def test_the_marker_and_the_title() -> None:
-    """The first line depends only on the title, and no title can end that HTML comment early."""
+    """The comment begins with an HTML comment that depends only on the title.
+
+    No title can end this HTML comment early.
+    """
     for title, marker in {None: "shop/dev", "Production": "Production", "--> @x <!--": "x", "": ""}.items():
         first, second, *_ = markdown(read(step("same")), title=title).splitlines()
         assert first == f"<!-- pulumi-justt summary {marker} -->"
@@ -527,7 +563,7 @@ SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 
 def outside_of_code(comment: str) -> str:
-    """Return the parts of a comment that Markdown interprets, with code spans as its specification defines them."""
+    """Return the parts of a comment that Markdown interprets: all text outside of code."""
     lines = [line for line in comment.split("\n") if not line.startswith("    ")]
     return "\n".join(SPAN.sub("CODE", line) for line in lines)
 
@@ -535,7 +571,10 @@ def outside_of_code(comment: str) -> str:
 @relentless
 @given(st.data())
 def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
-    """Whatever the names, values and messages are, Markdown interprets only our own texts, and the size limit holds."""
+    """For any names, values and messages in a preview, Markdown interprets only the comment's own texts.
+
+    The comment stays within the size limit.
+    """
     kind = data.draw(st.sampled_from([INTEGRATION, READY, "other:index:Thing"]) | hostile)
     properties = st.dictionaries(
         st.sampled_from(["integrationName", "secretPayload", "deactivation", "secretType", "adoptId"]) | hostile, values
@@ -573,7 +612,10 @@ def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
 @relentless
 @given(st.data())
 def test_no_secret_is_shown(data: st.DataObject) -> None:
-    """A secret in an envelope of either state, or in plain text below secretPayload, is in no form of the output."""
+    """If a value in a preview is marked as secret or is in `secretPayload`, neither the comment nor the JSON shows it.
+
+    One mark in either state is enough.
+    """
     hidden = "canary-" + data.draw(st.text("0123456789abcdef", min_size=24, max_size=24))
     envelope = {**ENVELOPE, "plaintext": json.dumps(hidden)}
     place = data.draw(st.sampled_from(["secretPayload", "integrationName", "other"]))
@@ -602,7 +644,10 @@ def test_no_secret_is_shown(data: st.DataObject) -> None:
     ],
 )
 def test_the_comment_stays_below_the_limit(number: int, width: int, says: str | None) -> None:
-    """Details go first and then the least important resources, and the comment says how many are left out."""
+    """If a comment would be too long, it leaves out details first and then the least important resources.
+
+    It says how many are left out.
+    """
     steps = []
     for place in range(number):
         name = f"{place:05}{'😀' * width}"
@@ -695,7 +740,10 @@ def assert_golden(name: str, found: str) -> None:
 
 @pytest.mark.usefixtures("pinned_engine")
 def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
-    """All kinds of changes, a failed preview and a refresh, with the JSON of the real CLI."""
+    """The comments for previews and a refresh by the real CLI equal the recorded texts.
+
+    A log of events and an empty output are refused.
+    """
     theirs = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
     ids = {name: simulator.records.add_integration(theirs, None) for name in ("adopted", "adopting", "theirs")}
     referred = canary("referred")
@@ -751,7 +799,7 @@ def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
     ],
 )
 def test_an_input_that_is_no_preview_is_refused(text: str, expected: str) -> None:
-    """The error is one line that says what the input is, and the exit code is 3."""
+    """If the input of `summary` is no preview, the error says in one line what the input is, and the exit code is 3."""
     result = CliRunner().invoke(main, ["summary"], input=text)
     assert result.exit_code == 3
     assert result.output.startswith(f"error: {expected}")
@@ -759,7 +807,10 @@ def test_an_input_that_is_no_preview_is_refused(text: str, expected: str) -> Non
 
 
 def test_title_and_json() -> None:
-    """The comment has the given title, and `--json` has the same content for programs."""
+    """`summary --title` prints a comment with that title.
+
+    `summary --json` prints the content of the comment as JSON.
+    """
     text = json.dumps({"steps": [changed("replace", RECORDED, GIVEN, "integrationName")], "duration": 1})
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
     assert comment.exit_code == 0
@@ -774,7 +825,10 @@ def test_title_and_json() -> None:
     "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
 )
 def test_an_unknown_operation_is_counted(operation: str) -> None:
-    """The operation is shown by the engine's name, and the comment never says that nothing changes."""
+    """If a preview has an operation that the package doesn't know, the comment counts it under the engine's name.
+
+    It doesn't say that nothing changes.
+    """
     for extra in ({"changeSummary": {operation: 2, "same": 1}}, {}):
         text = render(json.dumps({"steps": [step(operation)], "duration": 1, **extra}), now=NOW)
         assert "nothing changes" not in text
@@ -783,7 +837,10 @@ def test_an_unknown_operation_is_counted(operation: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_a_preview_in_any_encoding_is_read(encoding: str) -> None:
-    """PowerShell redirects in UTF-16 with a byte order mark, and other shells may add one before UTF-8."""
+    """`summary` reads a preview in any encoding that a shell may write.
+
+    PowerShell redirects in UTF-16 with a byte order mark.
+    """
     given_text = json.dumps({"steps": [step("create", newState=state(GIVEN))], "duration": 1})
     done = CliRunner().invoke(main, ["summary"], input=given_text.encode(encoding))
 
