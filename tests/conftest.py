@@ -67,13 +67,13 @@ def redactor() -> Iterator[Redactor]:
 
 @pytest.fixture(scope="session")
 def engine_bin() -> Path:
-    """Return the folder of the real CLI."""
+    """Return the folder of the real Pulumi CLI, which is built first if it does not exist."""
     return engine.ensure(ROOT)
 
 
 @pytest.fixture(scope="session")
 def pinned_engine(engine_bin: Path) -> None:
-    """Skip a test of the CLI's own texts unless the CLI on PATH has the pinned version."""
+    """Skip a test of the Pulumi CLI's own texts unless the CLI on PATH has the pinned version."""
     pinned, found = engine.load(ROOT).version, engine.reported(engine_bin / "pulumi", environment.build())
     if found != pinned:
         pytest.skip(f"the text is that of pulumi {pinned}, and {found} is on PATH")
@@ -99,7 +99,7 @@ def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Itera
 
 @pytest.fixture
 def project(tmp_path: Path, simulator: SimulatorServer) -> Iterator[FakePulumi]:
-    """Create a project with a fake `pulumi`, whose configuration uses the simulator."""
+    """Create a project with a fake `pulumi` command, and a configuration that uses the simulator."""
     made = FakePulumi(tmp_path)
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": "a-key-of-the-simulator"})
     yield made

@@ -119,19 +119,19 @@ def loaded_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_package_imports_only_allowed_packages(module: str) -> None:
-    """Imports between packages follow one direction."""
+    """Each module imports only its own package and the packages that `ROOMS` allows for it."""
     allowed = {room_of(module), *ROOMS[room_of(module)]}
 
     assert {each for each in own_imports(module) if room_of(each) not in allowed} == set()
 
 
 def test_there_are_no_import_cycles() -> None:
-    """There are no import cycles, including imports for types."""
+    """The modules of the package import each other without cycles, including imports that only a type checker does."""
     TopologicalSorter({module: own_imports(module, with_types=True) - {module} for module in MODULES}).prepare()
 
 
 def test_no_test_imports_another_test() -> None:
-    """Shared test code is in tests/support, so that each test module can be read, moved and run by itself."""
+    """No module in `tests` imports a test module. Shared test code is in `tests/support` instead."""
     importing = {
         f"{path.name}: {name}"
         for path in ROOT.glob("tests/**/*.py")
@@ -144,7 +144,10 @@ def test_no_test_imports_another_test() -> None:
 
 
 def test_command_logic_does_not_import_click() -> None:
-    """The logic of a command can be called without click: click only parses arguments, prompts and prints."""
+    """In `cli`, only the `command` modules and six listed modules import click.
+
+    All other modules can be called without it.
+    """
     knowing = {
         module
         for module, path in MODULES.items()
@@ -163,7 +166,10 @@ def test_command_logic_does_not_import_click() -> None:
 
 @pytest.mark.parametrize("module", sorted(each for each in MODULES if room_of(each) in ("core", "api", "base")))
 def test_the_core_does_not_import_pulumi(module: str) -> None:
-    """Another front end can use the core. Only functions that programs call import Pulumi, when they are called."""
+    """Importing a module of `core`, `api` or the base doesn't import Pulumi, so other front ends can use them.
+
+    Only two modules import Pulumi in a function, when a program calls that function.
+    """
     tree = parse(MODULES[module])
     found = {each for each in imports(tree, at_import_only=True) if each.split(".")[0] == "pulumi"}
     anywhere = {each for each in imports(tree) if each.split(".")[0] == "pulumi"}
@@ -173,7 +179,10 @@ def test_the_core_does_not_import_pulumi(module: str) -> None:
 
 
 def test_only_the_client_imports_the_http_library() -> None:
-    """Only the client sends requests, and only its modules use sockets. The host's module connects to the engine."""
+    """Only `api/client.py` imports an HTTP library.
+
+    Only `host.py`, which connects to the engine, and `api/deadline.py` import `socket`.
+    """
     libraries = {"httpx", "requests", "urllib3", "http", "socket"}
     knowing = {
         (path.relative_to(SOURCE).as_posix(), name)
@@ -187,7 +196,10 @@ def test_only_the_client_imports_the_http_library() -> None:
 
 
 def test_the_simulator_imports_no_provider_code() -> None:
-    """A simulator that shared code with the client would share its mistakes."""
+    """The simulator imports no other code of the project.
+
+    If it shared code with the client, it would share the client's mistakes.
+    """
     found = set()
     for path in SIMULATOR.rglob("*.py"):
         depth = len(path.relative_to(SIMULATOR).parts)
@@ -203,7 +215,10 @@ def test_the_simulator_imports_no_provider_code() -> None:
 
 
 def test_only_the_command_line_imports_the_simulator() -> None:
-    """The package works without its simulator extra, except for that command."""
+    """Outside of the simulator, only `cli/simulator.py` imports it.
+
+    So the package works without the simulator extra.
+    """
     knowing = {
         name
         for name, path in MODULES.items()
@@ -215,7 +230,7 @@ def test_only_the_command_line_imports_the_simulator() -> None:
 
 
 def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
-    """The dynamic provider names no property of an integration, so a second front end has nothing to copy."""
+    """`provider.py` names no property of an integration. So a second front end has no rules about Justt to copy."""
     known: set[str] = {"gone", "INACTIVE", "PENDING"}
     models: tuple[dict[str, FieldInfo], ...] = (
         Inputs.model_fields,
@@ -235,7 +250,7 @@ def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
 
 
 def test_the_public_names() -> None:
-    """The public interface is listed here, so that each change of it is a decision."""
+    """`__all__` of the package and of `credentials` equals the pinned names, so each change of it is a decision."""
     assert pulumi_justt.__all__ == [
         "Deactivation",
         "DeactivationType",
@@ -264,7 +279,7 @@ def test_the_public_names() -> None:
 
 
 def test_importing_the_package_loads_no_provider_code() -> None:
-    """Importing the package loads neither the HTTP client nor the validation library nor the core."""
+    """`import pulumi_justt` loads the listed modules only: neither httpx, pydantic, aiohttp and click, nor the core."""
     loaded = loaded_by("import pulumi_justt")
 
     assert "pulumi_justt.resources" in loaded
@@ -289,7 +304,7 @@ def test_importing_the_package_loads_no_provider_code() -> None:
 
 
 def test_a_preview_loads_no_http_library() -> None:
-    """Check and diff of a provider in the host process send no requests, and don't load the HTTP library."""
+    """When a new interpreter calls the provider's `check` and `diff`, which send no requests, it doesn't load httpx."""
     loaded = loaded_by(
         "from pulumi_justt.provider import IntegrationProvider\n"
         "provider = IntegrationProvider()\n"
@@ -302,7 +317,10 @@ def test_a_preview_loads_no_http_library() -> None:
 
 
 def test_the_provider_process_exits_without_a_garbage_collection() -> None:
-    """The process excludes its modules from garbage collection. Otherwise, the CLI would wait for it at exit."""
+    """After a `check`, nine tenths of the process's objects are excluded from garbage collection.
+
+    Otherwise the CLI would wait for a collection when the process exits.
+    """
     program = (
         "import gc\n"
         "from pulumi_justt.provider import IntegrationProvider\n"
@@ -318,7 +336,10 @@ def test_the_provider_process_exits_without_a_garbage_collection() -> None:
 
 
 def test_the_client_needs_no_extra() -> None:
-    """The provider process loads neither the simulator nor its server library."""
+    """An interpreter that imports the core and the client loads httpx.
+
+    It loads neither the simulator, nor aiohttp, nor the command line.
+    """
     loaded = loaded_by("import pulumi_justt.core.integration, pulumi_justt.api.client")
 
     assert "httpx" in loaded
@@ -326,7 +347,10 @@ def test_the_client_needs_no_extra() -> None:
 
 
 def test_the_cli_does_not_look_for_a_plugin() -> None:
-    """`pulumi-plugin.json` keeps the CLI from downloading a plugin of the package's name, which doesn't exist."""
+    """`pulumi-plugin.json` says that the package has no plugin.
+
+    Otherwise the Pulumi CLI would try to download a plugin that doesn't exist.
+    """
     assert json.loads((SOURCE / "pulumi-plugin.json").read_text())["resource"] is False
 
 
@@ -334,7 +358,10 @@ def test_the_cli_does_not_look_for_a_plugin() -> None:
 
 
 def test_the_stored_providers_are_pinned() -> None:
-    """A changed text would appear as a change of every resource in every stack."""
+    """The provider texts that each state stores equal the pinned ones, and each is shorter than 100 characters.
+
+    A changed text would appear as a change of every resource in every stack.
+    """
     assert (resources._PROVIDER, resources._READINESS_PROVIDER) == (BLOB, READINESS_BLOB)
     assert len(BLOB) < 100
     assert len(READINESS_BLOB) < 100
@@ -347,7 +374,10 @@ BLOBS = [(BLOB, provider.IntegrationProvider), (READINESS_BLOB, provider.Readine
 def test_a_stored_provider_equals_the_sdk_s_pickle(
     blob: str, kind: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stored text equals the pickle of `pulumi.dynamic` with the default protocol of Python before 3.14."""
+    """The stored text equals the one that `pulumi.dynamic` creates by pickling the class with protocol 4.
+
+    That protocol is the default of Python before 3.14.
+    """
     serialize: Callable[[object], str] = dynamic.serialize_provider
     monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 4)
 
@@ -356,7 +386,7 @@ def test_a_stored_provider_equals_the_sdk_s_pickle(
 
 @pytest.mark.parametrize(("blob", "kind"), BLOBS)
 def test_a_stored_provider_loads(blob: str, kind: type) -> None:
-    """A state from any version loads the installed class, without attributes."""
+    """Loading the stored text from a state gives an object of the installed class, without attributes."""
     loaded = pickle.loads(b64decode(blob))  # noqa: S301 - a literal in our own code
 
     assert type(loaded) is kind
@@ -365,7 +395,7 @@ def test_a_stored_provider_loads(blob: str, kind: type) -> None:
 
 @pytest.mark.parametrize("name", ["IntegrationProvider", "ReadinessProvider"])
 def test_the_dotted_paths_are_pinned(name: str) -> None:
-    """The state contains the module and the class, so neither may ever be renamed."""
+    """Both provider classes have their pinned module and name. Every state contains them, so neither may be renamed."""
     kind = getattr(provider, name)
 
     assert (kind.__module__, kind.__qualname__) == ("pulumi_justt.provider", name)
@@ -375,7 +405,7 @@ def test_the_dotted_paths_are_pinned(name: str) -> None:
 
 
 def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the inputs and outputs in the state after the first create of a program's resource."""
+    """Run `check` and `create` for a program's resource, and return the inputs and outputs that the state then has."""
 
     def plain(value: object) -> object:
         if isinstance(value, SecretValue):
@@ -401,7 +431,7 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_the_state_of_a_minimal_resource() -> None:
-    """The keys in the test, and no others, are stored under the API's names."""
+    """After the create of a resource with only required arguments, the state has the pinned keys and no others."""
     inputs, outputs = stored(run_program(minimal))
 
     assert inputs.keys() == {
@@ -418,7 +448,10 @@ def test_the_state_of_a_minimal_resource() -> None:
 
 
 def test_the_state_of_a_full_resource() -> None:
-    """Every argument has its key, and nested keys are pinned, too."""
+    """After the create of a resource with all arguments, the state has the pinned keys and no others.
+
+    This includes the keys of the payload.
+    """
     inputs, outputs = stored(run_program(full))
 
     assert inputs.keys() == {
@@ -442,7 +475,10 @@ def test_the_state_of_a_full_resource() -> None:
 
 
 def test_the_state_of_a_wait() -> None:
-    """An `IntegrationReady` stores these keys and no others. Keys that the integration lacks are absent."""
+    """After the create of an `IntegrationReady`, the state has the pinned keys and no others.
+
+    Keys that its integration lacks are absent.
+    """
     request = run_program(lambda: justt.IntegrationReady("ready", integration=minimal())).registered[1]
     news = {name: value for name, value in MessageToDict(request.object).items() if name != "__provider"}
     settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
@@ -460,7 +496,10 @@ def test_the_state_of_a_wait() -> None:
 
 
 def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
-    """The type is part of each resource's URN, and the blob is a plain property: it is a class path and no secret."""
+    """The requests that register both kinds of resources have the pinned type, which is part of each URN.
+
+    They have the stored provider as a plain property, not as a secret.
+    """
     request = run_program(minimal).registered[0]
 
     assert request.type == TOKEN == "pulumi-python:dynamic/justt:PaymentIntegration"

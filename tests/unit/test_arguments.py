@@ -1,4 +1,4 @@
-"""Arguments that the SDK can't send, or would change: the error is one sentence, for plain values and for Outputs."""
+"""Arguments that the SDK can't send or would change: the error is one sentence, for plain values and for Outputs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MARKERS = (
 
 
 def nested(levels: int) -> Any:  # noqa: ANN401 - a list of lists
-    """Return a list that is nested that many levels deep."""
+    """Return a list that is nested *levels* deep."""
     value: Any = "a"
     for _ in range(levels):
         value = [value]
@@ -46,7 +46,7 @@ def nested(levels: int) -> Any:  # noqa: ANN401 - a list of lists
 
 
 def endless() -> dict[str, Any]:
-    """Return an object that contains itself."""
+    """Return an object that contains itself, and so can't be encoded as JSON."""
     value: dict[str, Any] = {}
     value["a"] = [value]
     return value
@@ -70,7 +70,10 @@ def unlisted(payload: dict[Any, Any]) -> justt.PaymentIntegration:
 
 
 def secret_reference() -> VariableReference:
-    """Return a reference built by hand around a secret Output, which a reviewer couldn't read."""
+    """Return a reference that a program built by hand around a secret Output.
+
+    A reviewer couldn't read its variable's name.
+    """
     name: Any = Output.secret("A")
     return VariableReference(name, 1)
 
@@ -80,12 +83,15 @@ def secret_reference() -> VariableReference:
     [None, True, "a", "\u00e9", 0, -1.5, 2**53, -(2**53), {"a": [1, {"b": ""}]}, [["x"]], {}, []],
 )
 def test_json_values_are_sent_unchanged(value: object) -> None:
-    """JSON types are not converted."""
+    """`sendable` returns a value that consists of JSON types unchanged."""
     assert sendable("it", "name", value) == value
 
 
 def test_tuples_and_text_enums_are_accepted() -> None:
-    """A tuple becomes a list, and a member of a string Enum becomes a string."""
+    """`sendable` returns a tuple as a list, and a member of a string Enum as a string.
+
+    It accepts 32 levels of lists.
+    """
     assert sendable("it", "name", ("a", Text.A)) == ["a", "a"]
     assert sendable("it", "name", nested(32)) == nested(32)
 
@@ -147,7 +153,10 @@ def test_tuples_and_text_enums_are_accepted() -> None:
     ],
 )
 def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
-    """The error has the path, the type and what to write, but not the rejected value."""
+    """For an argument that JSON can't represent exactly, the error names its path, its type and what to write instead.
+
+    The error doesn't show the value.
+    """
     with pytest.raises(InvalidArgument) as refused:
         sendable("it", "name", value)
 
@@ -227,7 +236,7 @@ def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
     ],
 )
 def test_each_argument_is_verified(make: Callable[[], Any], text: str) -> None:
-    """The error uses the names of the program, for plain values and for Outputs."""
+    """When a program gives an invalid value or an invalid Output, the error uses the argument's Python name."""
     with pytest.raises(Exception, match=text):
         run_program(make)
     # Other Outputs of the program failed as well. If they are garbage-collected while another test parses source code,
@@ -236,7 +245,7 @@ def test_each_argument_is_verified(make: Callable[[], Any], text: str) -> None:
 
 
 def test_an_empty_plain_value_is_a_value_error() -> None:
-    """A test of a program can expect Python's usual exception for an empty value."""
+    """An empty plain value raises a `ValueError`, Python's usual exception, which the test of a program can expect."""
     with pytest.raises(EmptyArgument, match="the name of the it is empty"):
         given("it", "name", " ")
     assert issubclass(EmptyArgument, ValueError)

@@ -53,7 +53,7 @@ def wire_names(secret_type: str) -> tuple[str, ...]:
 
 
 def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
-    """Return a valid payload with a different value in each field."""
+    """Return a valid payload of a type, with a different value in each field."""
     required, _ = VENDOR[secret_type]
     names = wire_names(secret_type) if is_full else required
     least = {"password": f"{CANARY}-password"} if secret_type == "sftp" else {}
@@ -62,7 +62,7 @@ def payload_of(secret_type: str, *, is_full: bool = True) -> dict[str, str]:
 
 
 def build(secret_type: str, payload: dict[str, str]) -> CredentialType:
-    """Create the credentials as a program would."""
+    """Create credentials of a type with the constructor, as a program would."""
     shape, names = PYTHON[secret_type]
     python_names = dict(zip(wire_names(secret_type), names, strict=True))
     constructor: Callable[..., CredentialType] = shape
@@ -70,14 +70,14 @@ def build(secret_type: str, payload: dict[str, str]) -> CredentialType:
 
 
 def test_credential_types_match_justt_s_list() -> None:
-    """There is one class for each secretType in Justt's list, and no other."""
+    """The package has one class for each `secretType` in Justt's list, and no other credential class."""
     assert {secret_type: shape for secret_type, (shape, _) in PYTHON.items()} == CREDENTIAL_TYPES
 
 
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
 def test_fields_are_sent_under_the_api_s_names(secret_type: str, is_full: bool) -> None:
-    """Fields have the API's names, and fields that were not given are not sent."""
+    """`wire` returns the fields that the program gave, under the API's names, and no others."""
     payload = payload_of(secret_type, is_full=is_full)
 
     assert build(secret_type, payload).wire() == (secret_type, payload)
@@ -85,7 +85,7 @@ def test_fields_are_sent_under_the_api_s_names(secret_type: str, is_full: bool) 
 
 @of_each_type
 def test_every_required_field_is_required_by_the_constructor(secret_type: str) -> None:
-    """A field that Justt requires can't be left out."""
+    """If a program leaves out a field that Justt requires, the constructor raises a `TypeError`."""
     for name in VENDOR[secret_type][0]:
         payload = payload_of(secret_type)
         del payload[name]
@@ -95,7 +95,7 @@ def test_every_required_field_is_required_by_the_constructor(secret_type: str) -
 
 @of_each_type
 def test_credential_types_take_keywords_only(secret_type: str) -> None:
-    """Two secrets are easily swapped, so none can be passed by position."""
+    """A constructor refuses a credential that is passed by position, because two secrets would be easily swapped."""
     constructor: Callable[..., CredentialType] = PYTHON[secret_type][0]
     with pytest.raises(TypeError, match="positional"):
         constructor(*payload_of(secret_type).values())
@@ -103,7 +103,10 @@ def test_credential_types_take_keywords_only(secret_type: str) -> None:
 
 @of_each_type
 def test_identifiers_match_justt_s_pages(secret_type: str) -> None:
-    """A field is a secret unless Justt's pages treat it as an identifier of the merchant."""
+    """`identifiers` returns the fields that Justt's pages treat as identifiers of the merchant.
+
+    All other fields are secrets.
+    """
     shape = PYTHON[secret_type][0]
     given = from_wire(secret_type, payload_of(secret_type))
 
@@ -112,12 +115,12 @@ def test_identifiers_match_justt_s_pages(secret_type: str) -> None:
 
 
 def test_an_unlisted_payload_has_no_identifiers() -> None:
-    """In a payload of an unlisted type, every value is a secret, whatever its name."""
+    """In `Unlisted` credentials, every value of the payload is a secret, even under the name of a known identifier."""
     assert list(Unlisted(secret_type="APIKEY", payload={"shopName": "x"}).identifiers()) == []
 
 
 def test_an_unlisted_payload_must_be_a_mapping() -> None:
-    """A bare Output is rejected as a payload: each value has to be a secret of its own."""
+    """`Unlisted` refuses a payload that is not a mapping, because each value has to become a secret of its own."""
     payload: Any = ["no mapping"]
     with pytest.raises(TypeError, match=r"Unlisted\(payload=\.\.\.\) takes a mapping"):
         Unlisted(secret_type="OAUTH2", payload=payload).wire()
@@ -125,14 +128,14 @@ def test_an_unlisted_payload_must_be_a_mapping() -> None:
 
 @of_each_type
 def test_no_text_form_of_credentials_shows_a_value(secret_type: str) -> None:
-    """The text of credentials shows only their class."""
+    """The text forms of a credentials object show only the name of its class."""
     given = build(secret_type, payload_of(secret_type))
 
     assert {repr(given), str(given), f"{given}", f"{given!r:>1}"} == {f"{type(given).__name__}(…)"}
 
 
 def test_no_text_form_of_unlisted_credentials_shows_a_value() -> None:
-    """The text of `Unlisted` credentials shows only the class, not even the secret type."""
+    """The text forms of `Unlisted` credentials show only the name of the class, not even the secret type."""
     given = Unlisted(secret_type="OAUTH2", payload={"token": CANARY})
 
     assert {repr(given), str(given), f"{given}"} == {"Unlisted(…)"}
@@ -140,14 +143,20 @@ def test_no_text_form_of_unlisted_credentials_shows_a_value() -> None:
 
 @of_each_type
 def test_credentials_are_immutable(secret_type: str) -> None:
-    """Credentials are values: a resource's credentials never change afterwards."""
+    """A program that assigns to a field of credentials gets an error.
+
+    So a resource's credentials never change after the program has created it.
+    """
     given = build(secret_type, payload_of(secret_type))
     with pytest.raises(FrozenInstanceError):
         setattr(given, PYTHON[secret_type][1][0], "other")
 
 
 def test_credentials_are_not_compared_by_value() -> None:
-    """Only the same object is equal, since a field may be an Output, which can't be compared."""
+    """Two credentials objects with the same content are not equal.
+
+    A field may be an Output, which can't be compared.
+    """
     one, other = (credentials.ApiKeyOnly(api_key="k") for _ in range(2))
 
     assert one != other
@@ -155,7 +164,7 @@ def test_credentials_are_not_compared_by_value() -> None:
 
 
 def test_an_output_is_passed_on() -> None:
-    """A field that is an Output is passed on unchanged."""
+    """When a program gives a field as an Output, `wire` returns that same object."""
     later = object()
     constructor: Callable[..., CredentialType] = credentials.ApiKeyOnly
 
@@ -163,7 +172,10 @@ def test_an_output_is_passed_on() -> None:
 
 
 def test_unlisted_credentials_are_copied() -> None:
-    """The type and the keys are sent unchanged, and the caller can change its mapping afterwards."""
+    """`wire` of `Unlisted` returns the type and keys unchanged.
+
+    When the program changes its mapping afterwards, the returned payload stays the same.
+    """
     payload = {"some_key": "v"}
     secret_type, sent = Unlisted(secret_type="OAUTH2", payload=payload).wire()
     payload["other"] = "w"
@@ -172,7 +184,7 @@ def test_unlisted_credentials_are_copied() -> None:
 
 
 def test_unlisted_takes_keywords_only() -> None:
-    """The secret type and the payload of `Unlisted` are keyword arguments."""
+    """`Unlisted` refuses a secret type and a payload that are passed by position."""
     constructor: Callable[..., Unlisted] = Unlisted
     with pytest.raises(TypeError, match="positional"):
         constructor("OAUTH2", {})
@@ -181,7 +193,7 @@ def test_unlisted_takes_keywords_only() -> None:
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
 def test_stored_credentials_are_read_as_their_class(secret_type: str, is_full: bool) -> None:
-    """Reading credentials from a state gives an object of the original class."""
+    """`from_wire` turns a type and payload from a state into an object of the original class."""
     payload = payload_of(secret_type, is_full=is_full)
     read = from_wire(secret_type, payload)
 
@@ -194,7 +206,10 @@ def test_stored_credentials_are_read_as_their_class(secret_type: str, is_full: b
     [("OAUTH2", {"token": "t"}), ("APIKEY_ONLY", {"apiKey": "k", "region": "eu"})],
 )
 def test_unknown_stored_credentials_are_read_as_unlisted(secret_type: str, payload: dict[str, str]) -> None:
-    """A state from a later version is still readable."""
+    """`from_wire` returns `Unlisted` for a type or a field that this version doesn't know.
+
+    So a state of a later version is still readable.
+    """
     read = from_wire(secret_type, payload)
 
     assert type(read) is Unlisted
@@ -204,13 +219,13 @@ def test_unknown_stored_credentials_are_read_as_unlisted(secret_type: str, paylo
 @of_each_type
 @pytest.mark.parametrize("is_full", [False, True])
 def test_a_valid_payload_has_no_problems(secret_type: str, is_full: bool) -> None:
-    """Payloads that Justt's table allows are valid."""
+    """`validate` reports no problem for a payload that Justt's table allows, with or without the optional fields."""
     assert list(validate(secret_type, payload_of(secret_type, is_full=is_full))) == []
 
 
 @of_each_type
 def test_each_missing_field_has_its_python_name(secret_type: str) -> None:
-    """An empty payload has one problem for each required field, under the constructor's name."""
+    """For an empty payload, `validate` reports each required field by its name in the constructor."""
     shape, names = PYTHON[secret_type]
     required = names[: len(VENDOR[secret_type][0])]
     choice = [("password", "is missing: Sftp needs password or private_key")] if secret_type == "sftp" else []
@@ -223,7 +238,7 @@ def test_each_missing_field_has_its_python_name(secret_type: str) -> None:
 
 @of_each_type
 def test_each_field_must_be_text(secret_type: str) -> None:
-    """The problem of a field that is not text shows its type, but not its value."""
+    """For a field that is a number, `validate` reports the value's type but not the value."""
     found = list(validate(secret_type, dict.fromkeys(wire_names(secret_type), 123456789)))
 
     assert found == [(name, "must be text, got number") for name in PYTHON[secret_type][1]]
@@ -231,7 +246,7 @@ def test_each_field_must_be_text(secret_type: str) -> None:
 
 @of_each_type
 def test_no_field_may_be_empty(secret_type: str) -> None:
-    """An empty string is invalid, even in an optional field."""
+    """`validate` reports an empty string in each field, including optional fields."""
     found = list(validate(secret_type, dict.fromkeys(wire_names(secret_type), "")))
 
     assert found == [(name, "must not be empty") for name in PYTHON[secret_type][1]]
@@ -239,7 +254,7 @@ def test_no_field_may_be_empty(secret_type: str) -> None:
 
 @of_each_type
 def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
-    """A field whose value is unknown in a preview is not reported as missing."""
+    """If a required field's value is unknown in a preview, `validate` doesn't report the field as missing."""
     required, _ = VENDOR[secret_type]
     later = {*required, "privateKey"} if secret_type == "sftp" else set(required)
 
@@ -255,13 +270,16 @@ def test_an_unknown_field_value_counts_as_given(secret_type: str) -> None:
     ],
 )
 def test_a_surplus_field_gets_a_suggestion(given: str, text: str) -> None:
-    """A field that the type lacks is a problem, even if its value is unknown, and a similar name is suggested."""
+    """`validate` reports a field that the type lacks, even with an unknown value.
+
+    The report suggests a field with a similar name.
+    """
     assert list(validate("APIKEY_ONLY", {"apiKey": "k", given: CANARY})) == [(given, text)]
     assert list(validate("APIKEY_ONLY", {"apiKey": "k"}, unknown={given})) == [(given, text)]
 
 
 def test_surplus_fields_are_sorted() -> None:
-    """The order of the keys doesn't change the texts."""
+    """`validate` reports surplus fields in alphabetical order, whatever order the payload has."""
     found = list(validate("APIKEY_ONLY", {"apiKey": "k", "shopName": "1", "hmac": "2"}, unknown={"storeUrl"}))
 
     assert [name for name, _ in found] == ["hmac", "shopName", "storeUrl"]
@@ -270,7 +288,10 @@ def test_surplus_fields_are_sorted() -> None:
 @pytest.mark.parametrize("value", ["k", "", None, 2**60])
 @pytest.mark.parametrize("key", ["sk_live_canary", "correct-horse-battery", "canary-1"])
 def test_a_key_that_may_be_a_credential_is_not_shown(key: str, value: object) -> None:
-    """A key that resembles no field is not shown, neither as a surplus field nor in the path of a value."""
+    """If a payload's key resembles no field, `validate` reports only the key's length.
+
+    A key that may be a credential is not in the path of a value either.
+    """
     found = list(validate("APIKEY_ONLY", {"apiKey": "k", key: value}))
     assert found == [("", f"a text of {len(key)} characters is not a field of ApiKeyOnly, which has apiKey")]
     secret = "sk_live_canary_0"
@@ -278,14 +299,14 @@ def test_a_key_that_may_be_a_credential_is_not_shown(key: str, value: object) ->
 
 
 def test_allow_unlisted_accepts_a_surplus_field() -> None:
-    """With allow_unlisted, a new field of a known type is valid, and its known fields are still validated."""
+    """With `allow_surplus`, `validate` accepts a field that the type lacks, and still reports an empty known field."""
     assert list(validate("APIKEY_ONLY", {"apiKey": "", "zzz": "1"}, allow_surplus=True)) == [
         ("api_key", "must not be empty")
     ]
 
 
 def test_an_unlisted_type_has_no_problems() -> None:
-    """The fields of an unlisted type are unknown, so they are not validated."""
+    """`validate` reports nothing for an unlisted type, because the package doesn't know its fields."""
     assert list(validate("OAUTH2", {"anything": 3, "more": {"deep": [" x "], "fromEnv": "A", "version": 1}})) == []
 
 
@@ -301,19 +322,25 @@ def test_an_unlisted_type_has_no_problems() -> None:
     ],
 )
 def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: list[tuple[str, str]]) -> None:
-    """A password or a private key is enough; a passphrase by itself is not."""
+    """`validate` accepts `Sftp` credentials that have a password or a private key.
+
+    It reports credentials that have only a user name, with or without a passphrase.
+    """
     assert list(validate("sftp", payload)) == found
 
 
 def split(
     output: Callable[[], Output[Any]], shape: type[CredentialType] = credentials.Hmac
 ) -> dict[str, ResolvedOutput]:
-    """Return the fields of *shape* that a program gets from one Output."""
+    """Return the fields of *shape* that a program gets when it calls `from_output` with an Output."""
     return run_program(lambda: shape.from_output(output()).wire()[1]).outputs
 
 
 def test_from_output_splits_the_set_into_its_fields() -> None:
-    """Each field is an Output, secret if the whole set was, and an absent field is None."""
+    """When a program calls `from_output` with a secret Output, each field becomes a secret Output.
+
+    A field that the object lacks is None.
+    """
     whole = {"hmac": "h", "apiKey": "a", "merchantCode": "m"}
 
     assert split(lambda: Output.secret(whole)) == {
@@ -325,14 +352,17 @@ def test_from_output_splits_the_set_into_its_fields() -> None:
 
 
 def test_from_output_keeps_plain_fields_plain() -> None:
-    """`from_output` leaves plain fields plain. The resource makes them secret later."""
+    """When a program calls `from_output` with an Output that is no secret, the fields are no secrets either.
+
+    The resource makes them secret later.
+    """
     assert split(lambda: Output.from_input({"apiKey": "a"}), credentials.ApiKeyOnly) == {
         "apiKey": ResolvedOutput("a", is_secret=False)
     }
 
 
 def test_from_output_of_an_unknown_output_gives_unknown_fields() -> None:
-    """If the whole set is unknown in a preview, so are all fields, and none is reported as missing."""
+    """If the Output is unknown in a preview, `from_output` returns unknown fields, and reports none as missing."""
 
     def body() -> dict[str, Output[Any]]:
         never: Output[Any] = Output.from_input({"apiKey": ENGINE_UNKNOWN})
@@ -364,7 +394,10 @@ def test_from_output_of_an_unknown_output_gives_unknown_fields() -> None:
     ],
 )
 def test_from_output_rejects_other_values(whole: object, text: str) -> None:
-    """The error names the invalid and the valid fields, and no value."""
+    """If the Output is no object or has unknown keys, `from_output` raises an error.
+
+    The error names the valid fields and shows no value.
+    """
     with pytest.raises(pulumi.RunError) as refused:
         split(lambda: Output.secret(whole))
 
@@ -373,7 +406,10 @@ def test_from_output_rejects_other_values(whole: object, text: str) -> None:
 
 @pytest.mark.parametrize("given", [{"apiKey": CANARY}, CANARY, None])
 def test_from_output_accepts_only_an_output(given: Any) -> None:  # noqa: ANN401 - a value that no type checker would accept
-    """Pass a plain object to the constructor instead, where an editor can show what is missing."""
+    """`from_output` refuses a plain object with a `TypeError` that shows the program's line.
+
+    A program passes plain values to the constructor instead.
+    """
     with pytest.raises(TypeError) as refused:
         credentials.ApiKeyOnly.from_output(given)
 
@@ -382,7 +418,10 @@ def test_from_output_accepts_only_an_output(given: Any) -> None:  # noqa: ANN401
 
 
 def test_a_set_from_one_output_is_sent_with_each_field_secret() -> None:
-    """The engine gets separate fields, so a preview can name the one that changed."""
+    """Credentials from `from_output` are registered with a separate secret for each field.
+
+    So a preview can name the field that changed.
+    """
     program = run_program(
         lambda: minimal(credentials=credentials.ApiKeyOnly.from_output(Output.secret({"apiKey": CANARY})))
     )

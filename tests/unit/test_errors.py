@@ -38,12 +38,12 @@ def exception_classes() -> dict[str, type[BaseException]]:
 
 
 def test_public_names_are_the_exceptions() -> None:
-    """`__all__` lists every exception of the module, sorted, and nothing else."""
+    """`errors.__all__` lists every exception of the module in alphabetical order, and nothing else."""
     assert sorted(exception_classes()) == errors.__all__
 
 
 def test_docstring_tree_is_the_class_tree() -> None:
-    """The tree in the module docstring lists every class under its actual parent."""
+    """The tree in the docstring of `errors` shows each exception class below its actual base class."""
     drawn: dict[str, str] = {}
     open_branches: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():
@@ -84,12 +84,18 @@ def test_docstring_tree_is_the_class_tree() -> None:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_each_exception_has_the_common_form(error: JusttError, text: str) -> None:
-    """An error's text is: the operation, the response, the errorId if there is one, and what to do."""
+    """The text of a request's error is: the operation, the response, the errorId if there is one, and what to do.
+
+    The text of any other error is its message.
+    """
     assert text == str(error)
 
 
 def test_an_exception_keeps_its_facts_as_attributes() -> None:
-    """Callers can use attributes, and need not parse the text."""
+    """`RequestRefused` has each part of its text, and the HTTP status, as attributes.
+
+    So callers need not parse the text.
+    """
     refused = RequestRefused("creating x", "Justt answered 409", "Fix it.", "err-3", status=409, after_unanswered=True)
 
     assert (
@@ -123,7 +129,7 @@ def test_an_exception_keeps_its_facts_as_attributes() -> None:
     ],
 )
 def test_describe_type(value: object, shape: str) -> None:
-    """The description has the keys and types of two levels, and is short."""
+    """`describe_type` returns the keys and types of a value's first two levels, and shortens long objects and keys."""
     assert shape == describe_type(value)
 
 
@@ -135,7 +141,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_describe_type_shows_no_value(value: object) -> None:
-    """However values are nested, none of them is in the description."""
+    """`describe_type` shows none of the texts and numbers in a value, however the value is nested."""
     shape = describe_type(value)
 
     assert CANARY not in shape
@@ -153,12 +159,18 @@ def test_describe_type_shows_no_value(value: object) -> None:
     ],
 )
 def test_a_similar_word_is_suggested(word: str, hint: str) -> None:
-    """A word near a known word gets a suggestion, and others get none."""
+    """`nearest` suggests the known word that is similar to a given word.
+
+    If no known word is similar, it suggests nothing.
+    """
     assert hint == nearest(word, ("production", "sandbox"))
 
 
 def test_nearest_gives_the_same_result_as_difflib() -> None:
-    """`nearest` doesn't import difflib, because a program may have a module with that name."""
+    """For 3,000 random words, `nearest` suggests the same word as difflib.
+
+    It doesn't import difflib, because a program may have a module with that name.
+    """
     of = random.Random(1)  # noqa: S311 - not a secret
     for _ in range(3_000):
         known = ["a" + "".join(of.choices("abcdeA_", k=of.randint(0, 8))) for _ in range(5)]
@@ -170,5 +182,5 @@ def test_nearest_gives_the_same_result_as_difflib() -> None:
 
 
 def test_nearest_without_known_words_suggests_nothing() -> None:
-    """Without known words, nothing is suggested."""
+    """`nearest` suggests nothing if the list of known words is empty."""
     assert nearest("word", ()) == ""

@@ -56,7 +56,7 @@ CALLS: dict[str, Callable[[IntegrationProvider], object]] = {
 
 
 class Core:
-    """A stand-in for the lifecycle: records its calls, and returns or raises what the test sets."""
+    """Stands in for the lifecycle: records its calls, and returns or raises the object that the test sets."""
 
     def __init__(self, answer: object = None, error: BaseException | None = None, *, is_in_doubt: bool = False) -> None:
         self.answer = answer
@@ -82,7 +82,7 @@ class Core:
 
 @pytest.fixture(autouse=True)
 def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Restore everything that the provider changes in its process."""
+    """Restore the clients, the sessions and the traceback limit, which the provider changes in its process."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
     clients: dict[object, pulumi_justt.core.client.JusttClient] = {}
     monkeypatch.setattr(pulumi_justt.core.client, "_clients", clients)
@@ -93,14 +93,14 @@ def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def configured(config: Mapping[str, str] | None = None) -> IntegrationProvider:
-    """Return a provider as the host creates it from the stored blob."""
+    """Return a provider as the host loads it from the state, with the given configuration."""
     provider = IntegrationProvider()
     provider.configure(ConfigureRequest(Config(dict(config or {}), "project")))
     return provider
 
 
 def over(core: Core) -> IntegrationProvider:
-    """Return a configured provider with a stand-in for the lifecycle."""
+    """Return a configured provider that calls *core* in place of the lifecycle."""
     provider = configured()
     provider.__dict__["_core"] = core
     return provider
@@ -119,7 +119,7 @@ def simulator() -> Iterator[SimulatorServer]:
 
 
 def remembered(result: CreateResult | ReadResult | UpdateResult) -> dict[str, Any]:
-    """Return the outputs of a call."""
+    """Return the outputs in the result of a call, and assert that the result has some."""
     assert result.outs is not None
     return result.outs
 
@@ -138,7 +138,10 @@ def shown(call: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("method", CALLS)
 def test_our_errors_are_one_paragraph(method: str) -> None:
-    """The terminal shows the class without its module and the text, without a traceback."""
+    """When the core raises a `JusttError`, the terminal shows the class name and the text on one line.
+
+    It shows neither the module's name nor a traceback.
+    """
     provider = over(Core(error=JusttError("what we tried: what came back. What to do.")))
 
     text = shown(lambda: CALLS[method](provider))
@@ -151,7 +154,10 @@ def test_our_errors_are_one_paragraph(method: str) -> None:
     "kind", [ValueError, KeyError, SystemExit, KeyboardInterrupt, GeneratorExit, BaseException, RecursionError]
 )
 def test_other_errors_show_only_their_type_and_location(method: str, kind: type[BaseException]) -> None:
-    """A library's message may contain the value that it failed on, so only the type and the location are shown."""
+    """When the core raises any other exception, the terminal shows only its type and location.
+
+    The exception's text may contain a credential.
+    """
     provider = over(Core(error=kind(CANARY)))
 
     text = shown(lambda: CALLS[method](provider))
@@ -173,7 +179,10 @@ def test_other_errors_show_only_their_type_and_location(method: str, kind: type[
 def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
     kind: type[IntegrationProvider | ReadinessProvider], is_in_doubt: bool, remediation: str
 ) -> None:
-    """After the POST, an internal error may leave an integration behind. Before it, and in a wait, nothing was sent."""
+    """If a create fails with an internal error after its POST, the error says that an integration may exist.
+
+    An error before the POST, or in a wait, says that the state was not changed.
+    """
     provider = kind()
     provider.__dict__["_core"] = Core(error=ValueError(CANARY), is_in_doubt=is_in_doubt)
 
@@ -191,7 +200,10 @@ def test_only_a_create_that_sent_a_post_says_that_something_may_exist(
 def test_an_internal_error_during_a_create_says_whether_something_may_exist(
     simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, breaks: str, remediation: str
 ) -> None:
-    """Before the POST, an internal error says that nothing was sent; after it, that the integration may exist."""
+    """An internal error of a create before its POST says that the state was not changed.
+
+    An internal error after the POST says that an integration may exist.
+    """
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError(CANARY)
@@ -204,7 +216,10 @@ def test_an_internal_error_during_a_create_says_whether_something_may_exist(
 
 
 def test_a_wait_shares_the_session_of_its_integration() -> None:
-    """Both resources share the client and the session. A provider with another configuration has its own."""
+    """The providers of a `PaymentIntegration` and an `IntegrationReady` share one client and one session.
+
+    A provider with another configuration has its own client and session.
+    """
     config = {"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"}
     made = [IntegrationProvider(), ReadinessProvider(), ReadinessProvider()]
     for provider, more in zip(made, ({}, {}, {"justt:timeoutSeconds": "7"}), strict=True):
@@ -219,7 +234,10 @@ def test_a_wait_shares_the_session_of_its_integration() -> None:
 def test_the_configured_key_is_redacted_despite_an_override(
     simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an override, the configured key is redacted too: it belongs to the same account, so Justt may repeat it."""
+    """While JUSTT_API_KEY_OVERRIDE is set, the redactor withholds text with the configured key too.
+
+    Justt may repeat that key, because both keys belong to one account.
+    """
     shared_redactor.cache_clear()
     monkeypatch.setenv("JUSTT_API_KEY_OVERRIDE", "the-key-of-the-override")
     provider = configured({"justt:baseUrl": simulator.base_url, "justt:apiKey": "the-configured-one-4455"})
@@ -229,7 +247,10 @@ def test_the_configured_key_is_redacted_despite_an_override(
 
 
 def test_no_text_contains_a_color_tag(capsys: pytest.CaptureFixture[str]) -> None:
-    """Pulumi's CLI crashes on a text with an unknown color name, so every output is escaped."""
+    """The provider escapes color tags in errors, notes and check failures.
+
+    Pulumi's CLI crashes on a text with an unknown color name.
+    """
     core = Core(error=JusttError("no <{%bogus%}>"))
     with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
         over(core).delete("id-1", {})
@@ -240,7 +261,7 @@ def test_no_text_contains_a_color_tag(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.parametrize("error", [JusttError("plain text"), ValueError(CANARY), SystemExit(CANARY)])
 def test_debug_adds_the_frames_and_no_value(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JUSTT_DEBUG=1 shows the location of an error, and still not its message."""
+    """With JUSTT_DEBUG=1, the terminal also shows the traceback of an error, but not the text of an internal error."""
     monkeypatch.setenv("JUSTT_DEBUG", "1")
     provider = over(Core(error=error))
 
@@ -254,7 +275,7 @@ def test_debug_adds_the_frames_and_no_value(error: BaseException, monkeypatch: p
 
 
 def test_debug_is_off_unless_it_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any other value of JUSTT_DEBUG leaves debug output off."""
+    """With JUSTT_DEBUG=0, the terminal shows no traceback."""
     monkeypatch.setenv("JUSTT_DEBUG", "0")
     provider = over(Core(error=JusttError("plain text")))
 
@@ -262,7 +283,7 @@ def test_debug_is_off_unless_it_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_invalid_input_is_reported_without_its_value() -> None:
-    """The validation library's message about an unreadable state is not shown."""
+    """When a create gets an invalid input, the error names pydantic's exception but doesn't show the value."""
     provider = configured({"justt:baseUrl": "http://127.0.0.1:9", "justt:apiKey": "bearer-key"})
 
     text = shown(lambda: provider.create({**NEWS, "environment": CANARY}))
@@ -275,7 +296,10 @@ def test_an_invalid_input_is_reported_without_its_value() -> None:
 
 
 def test_whole_numbers_become_ints() -> None:
-    """The engine sends every number as a float. The core gets whole numbers as ints, at every depth."""
+    """The engine sends every number as a float.
+
+    The provider passes whole numbers to the core as ints, at every depth.
+    """
     core = Core()
     over(core).delete("id-1", {"a": 5.0, "b": {"c": [7.0, {"d": -3.0}]}, "e": 1.5, "f": True, "g": "5.0", "h": None})
 
@@ -285,7 +309,7 @@ def test_whole_numbers_become_ints() -> None:
 
 
 def test_infinity_stays_a_float() -> None:
-    """Infinity stays a float, and causes no error."""
+    """The provider passes infinity to the core as a float, without an error."""
     core = Core()
     over(core).delete("id-1", {"a": float("inf")})
 
@@ -293,7 +317,10 @@ def test_infinity_stays_a_float() -> None:
 
 
 def test_unknown_values_are_translated_both_ways() -> None:
-    """An unknown value is the core's marker inside, and the engine's marker outside, at every depth."""
+    """In a preview, `check` passes the engine's unknown values to the core as the core's marker.
+
+    It returns the core's markers to the engine as unknown values, at every depth.
+    """
     marked = {"a": UNKNOWN, "b": {"c": [1, UNKNOWN]}}
     core = Core(SimpleNamespace(inputs=marked, failures=[]))
 
@@ -308,7 +335,7 @@ def test_unknown_values_are_translated_both_ways() -> None:
 
 @pytest.mark.parametrize("method", CALLS)
 def test_the_core_does_not_get_the_stored_provider(method: str) -> None:
-    """The blob is internal to the host, so the core never sees it."""
+    """The provider removes the property `__provider`, which only the host uses, before it calls the core."""
     core = Core(("id-1", {}) if method == "create" else {})
     if method == "check":
         core.answer = SimpleNamespace(inputs={}, failures=[])
@@ -320,14 +347,14 @@ def test_the_core_does_not_get_the_stored_provider(method: str) -> None:
 
 
 def test_the_caller_s_properties_are_not_changed() -> None:
-    """The host continues to use its own objects."""
+    """`check` leaves the host's own properties unchanged, because the host uses them after the call."""
     over(Core(SimpleNamespace(inputs={}, failures=[]))).check({}, NEWS)
 
     assert NEWS["__provider"] == "blob"
 
 
 def test_check_names_no_property() -> None:
-    """The engine prints the value of a named property, so failures name none."""
+    """The failures that `check` returns name no property, because the engine would print the value of that property."""
     core = Core(SimpleNamespace(inputs={"a": 1}, failures=["a: wrong", "b: wrong"]))
 
     result = over(core).check({}, NEWS)
@@ -337,7 +364,10 @@ def test_check_names_no_property() -> None:
 
 
 def test_diff_leaves_the_changes_to_the_engine() -> None:
-    """The engine shows the changed secret only if diff leaves the list of changes to it."""
+    """`diff` returns which properties force a replacement, and no list of changes.
+
+    Only then does the engine show which secret changed.
+    """
     result = over(Core(["secretPayload.apiKey"])).diff("id-1", NEWS, NEWS)
 
     assert isinstance(result, DiffResult)
@@ -350,7 +380,7 @@ def test_diff_leaves_the_changes_to_the_engine() -> None:
 
 
 def test_diff_passes_old_and_new_inputs() -> None:
-    """The recorded properties are the first argument of the core's diff, with the id that the state has only once."""
+    """`diff` calls the core with the recorded properties, to which it adds the id, and with the new inputs."""
     core = Core([])
     over(core).diff("id-1", {"a": 1.0}, {"a": 2.0})
 
@@ -358,7 +388,7 @@ def test_diff_passes_old_and_new_inputs() -> None:
 
 
 def test_create_returns_the_id_and_the_outputs() -> None:
-    """The provider passes on the id and the outputs from the core, without an output that repeats the id."""
+    """`create` returns the core's id and outputs to the host, without the output that repeats the id."""
     result = over(Core(("id-1", {"a": 1, "i": "id-1"}))).create(NEWS)
 
     assert (result.id, result.outs) == ("id-1", {"a": 1})
@@ -366,7 +396,10 @@ def test_create_returns_the_id_and_the_outputs() -> None:
 
 @pytest.mark.parametrize("is_active", [True, False])
 def test_the_core_knows_whether_the_call_is_cancelled(is_active: bool) -> None:
-    """When the engine has cancelled a call, its result is lost. The core can check for that."""
+    """While the host serves a call, the core can tell whether the engine has cancelled the call.
+
+    The engine ignores the result of a cancelled call.
+    """
     core = configured()._core
 
     def serve(context: object) -> bool:
@@ -380,7 +413,10 @@ def test_the_core_knows_whether_the_call_is_cancelled(is_active: bool) -> None:
 
 
 def test_the_core_knows_the_resource_of_a_call() -> None:
-    """The host knows the resource but doesn't pass it on. Without a host there is no name."""
+    """While the host serves a call, the core gets the URN of the call's resource.
+
+    If the request has no URN or there is no host, the core gets None.
+    """
     core = configured()._core
     assert isinstance(core, IntegrationLifecycle)
 
@@ -398,7 +434,10 @@ def test_the_core_knows_the_resource_of_a_call() -> None:
 
 
 def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first calls are concurrent. Two cores would not know about each other's creates and claims."""
+    """If two threads call a new provider at the same time, both use one core.
+
+    Two cores would not know about each other's creates and claims.
+    """
     provider = configured()
     both = threading.Barrier(2)
     load = Settings.load
@@ -417,21 +456,24 @@ def test_threads_share_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_read_leaves_the_inputs_as_they_are() -> None:
-    """The inputs can't be read back from the API, so the result doesn't contain them."""
+    """`read` returns the id and the outputs from the core, and no inputs, because the API doesn't return them."""
     result = over(Core({"status": "PENDING"})).read("id-1", NEWS)
 
     assert (result.id, result.outs, result.inputs) == ("id-1", {"status": "PENDING"}, None)
 
 
 def test_read_drops_a_resource_that_is_gone() -> None:
-    """For a resource that is gone, the host expects no id and an empty object as outputs."""
+    """When the core finds that a resource is gone, `read` returns no id and an empty object as outputs.
+
+    The host then removes the resource from the state.
+    """
     result = over(Core(None)).read("id-1", NEWS)
 
     assert (result.id, result.outs) == (None, {})
 
 
 def test_update_returns_the_outputs() -> None:
-    """The provider passes on the outputs from the core, without an output that repeats the id."""
+    """`update` returns the core's outputs to the host, without the output that repeats the id."""
     core = Core({"a": 1, "i": "id-1"})
 
     assert over(core).update("id-1", {"a": 1.0}, {"a": 2.0}).outs == {"a": 1}
@@ -450,7 +492,7 @@ def test_update_returns_the_outputs() -> None:
     ],
 )
 def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], text: str) -> None:
-    """A preview reports the invalid setting as a failure of each resource.
+    """A preview with an invalid setting reports the setting as a failure of each resource.
 
     The failure names no property and shows no secret.
     """
@@ -465,7 +507,10 @@ def test_an_invalid_configuration_is_a_failure_of_check(config: dict[str, str], 
 
 @pytest.mark.parametrize("method", [name for name in CALLS if name != "check"])
 def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> None:
-    """In refresh and destroy, which call no check, the same text is an error."""
+    """With an invalid setting, every method except `check` raises an error.
+
+    A refresh and a destroy don't call `check`.
+    """
     provider = configured({"justt:environment": "prod"})
 
     text = shown(lambda: CALLS[method](provider))
@@ -475,7 +520,10 @@ def test_an_invalid_configuration_is_an_error_in_other_calls(method: str) -> Non
 
 @pytest.mark.parametrize("method", CALLS)
 def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None:
-    """Only refresh and destroy use the state's copy of a setting. A diff may belong to a refresh or an update."""
+    """If `diff` or `delete` fails because of a setting, the error says how to use a changed configuration.
+
+    A refresh or destroy uses the settings in the state.
+    """
     provider = over(Core(error=InvalidSettings("justt:environment must be production")))
 
     text = shown(lambda: CALLS[method](provider))
@@ -488,7 +536,10 @@ def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None
     ("recorded", "is_of_state"), [({"referenceAccountId": "acc_1"}, False), ({"status": "PENDING"}, True)]
 )
 def test_a_get_in_an_update_does_not_mention_the_state(recorded: dict[str, str], is_of_state: bool) -> None:
-    """`PaymentIntegration.get` has no recorded outputs in an update, and has some in a refresh."""
+    """When `read` fails during a refresh, the error says that a refresh uses the settings in the state.
+
+    The error of `PaymentIntegration.get` in an update doesn't, as that call has no recorded outputs.
+    """
     core = Core(error=JusttError("check justt:baseUrl."))
     core.known_properties = IntegrationLifecycle.known_properties
     provider = over(core)
@@ -505,7 +556,10 @@ def test_a_get_in_an_update_does_not_mention_the_state(recorded: dict[str, str],
     ("before", "is_of_state"), [((), True), (("check",), False), (("check", "diff"), False), (("diff",), True)]
 )
 def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, ...], is_of_state: bool) -> None:
-    """A delete in an update follows checks, and a delete in a destroy follows none."""
+    """If a `delete` without a prior `check` fails, as in a destroy, the error mentions the settings in the state.
+
+    After a `check`, as in an update, the error doesn't mention them.
+    """
     provider = configured({"justt:baseUrl": "http://127.0.0.1:9/v1"})
     for method in before:
         CALLS[method](provider)
@@ -517,7 +571,7 @@ def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, 
 
 
 def test_a_preview_needs_no_key() -> None:
-    """Without any configuration, calls that send no request work."""
+    """Without any configuration, `check` and `diff` work, and so does an `update` that sends no request."""
     provider = configured()
     checked = provider.check({}, NEWS)
 
@@ -528,7 +582,7 @@ def test_a_preview_needs_no_key() -> None:
 
 
 def test_a_missing_key_is_reported_by_the_first_request() -> None:
-    """The first request without a key shows how to set one."""
+    """When a `create` has no API key, the error shows how to set one."""
     provider = configured()
 
     text = shown(lambda: provider.create(provider.check({}, NEWS).inputs))
@@ -537,12 +591,12 @@ def test_a_missing_key_is_reported_by_the_first_request() -> None:
 
 
 def test_a_provider_that_was_never_configured_has_the_defaults() -> None:
-    """Without a call of configure, only the environment variables apply."""
+    """If the host doesn't call `configure`, the provider uses the default environment."""
     assert IntegrationProvider().check({}, NEWS).inputs["environment"] == "production"
 
 
 def test_keys_of_other_namespaces_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine passes the whole stack configuration. The provider reads only its own namespace."""
+    """The engine passes the whole configuration of the stack. The provider uses only keys that begin with `justt:`."""
     monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
     provider = configured({"aws:environment": "x", "environment": "y", "project:apikey": "z"})
 
@@ -553,7 +607,7 @@ def test_keys_of_other_namespaces_are_ignored(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable applies if the configuration has no value."""
+    """If both the stack's configuration and a variable set the environment, the provider uses the configuration."""
     monkeypatch.setenv("JUSTT_ENVIRONMENT", "sandbox")
 
     checked = configured({"justt:environment": "production"}).check({}, NEWS)
@@ -567,7 +621,10 @@ def test_the_stacks_configuration_wins_over_the_variable(monkeypatch: pytest.Mon
 def test_the_whole_lifecycle_works_with_the_simulator(
     simulator: SimulatorServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Check, create, read, update and delete work together, and messages go to stderr."""
+    """With the simulator, the provider checks, creates, reads, updates and deletes an integration.
+
+    It prints its note and its warning to stderr.
+    """
     provider = at(simulator)
     inputs = provider.check({}, {**NEWS, "deactivation": {"deactivationType": "dueDate", "afterDays": 0.0}}).inputs
 
@@ -599,7 +656,7 @@ def test_the_whole_lifecycle_works_with_the_simulator(
 
 
 def test_one_client_serves_all_providers_of_a_process(simulator: SimulatorServer) -> None:
-    """Connections and the rate limit belong to the process, however many blobs the host has loaded."""
+    """Two providers of one process share one client, and so share its connections and its rate limit."""
     for _ in range(2):
         provider = at(simulator)
         provider.create(provider.check({}, NEWS).inputs)
@@ -608,5 +665,5 @@ def test_one_client_serves_all_providers_of_a_process(simulator: SimulatorServer
 
 
 def test_the_stored_provider_has_no_configuration() -> None:
-    """The stored form has no attributes, even if the instance has some."""
+    """Loading the stored provider gives an object without attributes, and so without a configuration."""
     assert pickle.loads(b64decode(_PROVIDER)).__dict__ == {}  # noqa: S301 - a literal in our own code

@@ -1,4 +1,4 @@
-"""A credential is found in every encoding that SECURITY.md lists, and harmless words are shown."""
+"""The redactor finds a credential in every encoding that SECURITY.md lists, and lets harmless words through."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ CANARY = "canary-5e81d27f0c94+/a3b6-long"
 
 
 def knowing(*secrets: object) -> Redactor:
-    """Create a redactor that knows some credentials."""
+    """Create a redactor that knows the given credentials."""
     made = Redactor()
     made.add_secrets(secrets)
     return made
 
 
 def each(form: Callable[[int], str]) -> Callable[[str], str]:
-    """Encode each character, by its code point."""
+    """Return a function that writes each character of a credential with *form*, which gets its code point."""
     return lambda secret: "".join(form(ord(character)) for character in secret)
 
 
 def sparse(form: Callable[[int], str]) -> Callable[[str], str]:
-    """Encode each ASCII character that is no letter or digit."""
+    """Return a function that writes with *form* only the ASCII characters that are neither letters nor digits."""
     return lambda secret: re.sub(r"[!-/:-@\[-`{-~]", lambda found: form(ord(found.group())), secret)
 
 
 def octets(form: str, between: str = "") -> Callable[[str], str]:
-    """Encode each byte."""
+    """Return a function that writes each byte of a credential with *form*, and *between* two of them."""
     return lambda secret: between.join(form.format(octet) for octet in secret.encode())
 
 
 def packed(
     before: bytes = b"", after: bytes = b"", alphabet: Callable[[bytes], bytes] = base64.b64encode
 ) -> Callable[[str], str]:
-    """Encode a text that contains the credential in base64."""
+    """Return a function that encodes a credential, and the bytes before and after it, in base64."""
     return lambda secret: alphabet(before + secret.encode() + after).decode()
 
 
@@ -178,7 +178,10 @@ SURROUNDINGS = [
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("secret", SECRETS)
 def test_each_encoding_of_each_secret_is_found(secret: str, form: str) -> None:
-    """A credential is found in each encoding, however short it is and wherever it is in the text."""
+    """The redactor withholds a text that contains a credential in any of the listed encodings.
+
+    Neither the credential's length nor its place in the text matters.
+    """
     redactor = knowing(secret)
 
     assert redactor.is_complete
@@ -199,7 +202,7 @@ VALUES = st.text(string.ascii_letters + string.digits + string.punctuation + " �
     after=PRINTABLE,
 )
 def test_no_surrounding_text_hides_a_secret(secret: str, form: str, before: str, after: str) -> None:
-    """Any text may precede and follow a credential, in each encoding, separated by a space or a line break."""
+    """The redactor finds an encoded credential between any two texts that a space and a line break separate from it."""
     redactor = knowing(secret)
 
     assert not redactor.is_complete or redactor.redact(f"{before} {FORMS[form](secret)}\n{after}") == WITHHELD
@@ -210,14 +213,17 @@ def test_no_surrounding_text_hides_a_secret(secret: str, form: str, before: str,
     [CANARY[:15], CANARY[15:], CANARY[3:15], CANARY[:-4], CANARY[4:], CANARY[:15].upper(), CANARY[8:20].encode().hex()],
 )
 def test_a_part_of_a_long_secret_is_found(part: str) -> None:
-    """Half of a key is still too much: eight letters or digits in a row are found, encoded or not."""
+    """The redactor withholds a text with a part of a long credential, encoded or not.
+
+    Eight letters or digits in a row are enough.
+    """
     assert knowing(CANARY).redact(f"before {part} after") == WITHHELD
     assert knowing(CANARY).redact(base64.b64encode(f"before {part} after".encode()).decode()) == WITHHELD
 
 
 @pytest.mark.parametrize("secret", [CANARY, "hunter2", "密码密码密码"])
 def test_a_secret_at_the_truncation_point_is_hidden(secret: str) -> None:
-    """Truncating the text before or after the search never leaves the start of a credential visible."""
+    """If a credential is where the redactor truncates a long text, the output doesn't show the credential's start."""
     redactor = knowing(secret)
     for blanks in ("x", " ", "&nbsp;", "\\n"):
         for length in (*range(280, 301), *range(1_960, 2_000)):
@@ -226,7 +232,10 @@ def test_a_secret_at_the_truncation_point_is_hidden(secret: str) -> None:
 
 
 def test_harmless_words_are_shown() -> None:
-    """Words that only resemble a credential, and common parts of one, don't withhold a text."""
+    """The redactor shows texts whose words only resemble a credential.
+
+    It also shows common parts of a credential, such as a PEM header.
+    """
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
     redactor = knowing(CANARY, pem, "stripe-user", {"deep": [70_370_370, True, None]}, "", " ")
 
@@ -252,7 +261,7 @@ def test_harmless_words_are_shown() -> None:
     ],
 )
 def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
-    """The shown text fits into one line of an error."""
+    """The redactor turns a text into one line of at most 300 characters without control characters."""
     assert Redactor().redact(text) == line
 
 
@@ -264,7 +273,10 @@ PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", 
 @example("0H08")
 @example("\\777")
 def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
-    """Invalid escapes are searched like other text: an error here would lose a create."""
+    """The redactor searches a text with any mixture of escapes without an error.
+
+    An error at this point would lose the result of a create.
+    """
     redactor = knowing(CANARY)
 
     assert redactor.is_clean(text)
@@ -274,7 +286,7 @@ def test_no_mixture_of_escapes_breaks_the_search(text: str) -> None:
 
 @given(st.text(st.characters(), max_size=1000))
 def test_any_text_becomes_one_short_printable_line(text: str) -> None:
-    """Any text from a server, even invalid Unicode, gives a printable line."""
+    """The redactor turns any text, even invalid Unicode, into one printable line of at most 301 characters."""
     line = knowing(CANARY, "!?!?").redact(text)
 
     assert line.isprintable()
@@ -282,7 +294,11 @@ def test_any_text_becomes_one_short_printable_line(text: str) -> None:
 
 
 def test_foreign_text_is_withheld_unless_every_credential_is_known() -> None:
-    """A missing value, an unknown integration and a secret of three characters can't be searched for."""
+    """The redactor withholds all text from Justt or a proxy while it can't search for every credential.
+
+    That is so if a value is missing, if an integration's credentials are not added yet, or if a secret has only three
+    characters.
+    """
     missing, unmet, short = Redactor(), Redactor(), knowing("abc")
     missing.mark_incomplete()
     unmet.expect_integration("id-1")
@@ -300,7 +316,10 @@ UUID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 
 @pytest.mark.parametrize("text", ["err-1", "77", "sim-619947e7891ec7ed", UUID])
 def test_error_id_is_shown(text: str) -> None:
-    """Support asks for the errorId, so it's shown even if the text is withheld."""
+    """The redactor shows an errorId in a usual form, even if it withholds the text.
+
+    Justt's support asks for the errorId.
+    """
     incomplete = Redactor()
     incomplete.mark_incomplete()
 
@@ -312,13 +331,16 @@ def test_error_id_is_shown(text: str) -> None:
     "text", [CANARY, f"e-{CANARY}", CANARY[:12], CANARY.encode().hex(), "two words", "e\n1", "e" * 65, "", None]
 )
 def test_error_id_that_may_be_something_else_is_not_shown(text: str | None) -> None:
-    """A server can put anything into the errorId."""
+    """The redactor drops an errorId that contains a credential, is not one word or is too long.
+
+    A server can put anything there.
+    """
     assert knowing(CANARY).error_id(text) is None
 
 
 @pytest.mark.parametrize("text", ["e-hunter2pass", "rk_live_51H8xQ2e", "0123456789abcdef0123456789abcdef", "Zm9vYmFy"])
 def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
-    """The text can't be searched for an unknown credential, so the errorId must have a form that no credential has."""
+    """While a credential is missing, the redactor shows an errorId only in a form that no credential has."""
     incomplete = Redactor()
     incomplete.mark_incomplete()
 
@@ -327,7 +349,10 @@ def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
 
 
 def test_records_are_searched_for_whole_credentials() -> None:
-    """A short user name, or a part of a longer one, may be in an id by chance. It doesn't make a list unreadable."""
+    """`is_clean_record` accepts fields with a part of a user name, which an id may contain by chance.
+
+    It refuses fields that contain a whole credential, encoded or not.
+    """
     redactor = knowing("int1", "integration-user", "12345678", CANARY)
 
     assert redactor.is_clean_record(["stripe_integration_123", "int1-x", "1", "2", "345678", "2027-01-31T00:00:00Z"])
@@ -343,7 +368,10 @@ def test_records_are_searched_for_whole_credentials() -> None:
     "secret", [CANARY, "correct-horse-battery-staple", "x" * 40 + "1", "sk_live_51HxyzAbCd9876qqWWeeRR", "Tr0ub4dor&3x"]
 )
 def test_records_are_searched_for_most_of_a_long_credential(secret: str) -> None:
-    """Most of a credential, or twelve characters of it with a digit, are withheld, encoded or not."""
+    """`is_clean_record` refuses a field with nine tenths of a long credential, encoded or not.
+
+    Twelve characters of a credential that include a digit are refused too.
+    """
     tenth = len(secret) // 10
     for part in (secret[:-tenth], secret[tenth:], secret[tenth // 2 : -(tenth // 2) or None]):
         for field in (part, f"id-{part}", part.upper(), part.encode().hex(), packed(b"x")(part), quote(quote(part))):
@@ -377,7 +405,10 @@ ID = "V1StGXR8_Z5jdHi6B-myT"
     ],
 )
 def test_records_while_a_credential_is_unavailable(field: str, missing: str, *, is_shown: bool) -> None:
-    """A field is then shown only if its form is safe, or if the state has it as plain text or has a similar id."""
+    """While a credential is missing, `shown` returns a field only if no credential looks like it.
+
+    After the state has shown the field as plain text, `shown` returns it in any case.
+    """
     redactor = knowing("abc") if missing == "a short one" else Redactor()
     if missing == "a reference":
         redactor.mark_incomplete()
@@ -393,7 +424,10 @@ def test_records_while_a_credential_is_unavailable(field: str, missing: str, *, 
 
 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proxy passwords and the passphrase are known. A value too short to search for is ignored: Justt never gets it."""
+    """The redactor finds the credentials in environment variables, such as proxy passwords and the passphrase.
+
+    It ignores a value that is too short to search for: Justt never gets these values.
+    """
     for name, value in {
         "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
         "all_proxy": "token-of-a-proxy@proxy.example",
@@ -424,7 +458,7 @@ def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch
     ids=["html", "nested html", "url", "base64", "backslashes", "expanding", "hex"],
 )
 def test_redaction_of_any_text_is_fast(text: str) -> None:
-    """Text is truncated before it's decoded, and withheld if its decoded form is too long."""
+    """With a thousand known credentials, the redactor handles a text of a million escapes in less than a second."""
     redactor = knowing(*(f"{CANARY}-{n:020}" for n in range(1_000)), "m" * 10**6)
     started = time.process_time()
 
@@ -434,7 +468,10 @@ def test_redaction_of_any_text_is_fast(text: str) -> None:
 
 
 def test_a_very_long_credential_is_found_by_its_parts() -> None:
-    """A file of a megabyte is not indexed at each of its characters."""
+    """The redactor finds a part of a credential that is about a megabyte long.
+
+    It doesn't index every position of it.
+    """
     secret = "".join(f"{n:x}" for n in range(200_000))
 
     assert knowing(secret).redact(f"got {secret[5_000:5_290]}") == WITHHELD
@@ -454,7 +491,7 @@ def test_a_very_long_credential_is_found_by_its_parts() -> None:
     ids=["nested URL", "nested html", "accents", "15 MB", "backslashes", "names", "expanding"],
 )
 def test_redaction_with_any_credential_is_fast(secret: str) -> None:
-    """The time for a credential grows linearly with its length, up to the maximum at Justt."""
+    """The redactor adds a credential of millions of characters and finds its start in less than three seconds."""
     started = time.process_time()
 
     assert knowing(secret).redact(secret[:100]) == WITHHELD
@@ -466,7 +503,7 @@ def test_redaction_with_any_credential_is_fast(secret: str) -> None:
     "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
 )
 def test_redaction_of_a_page_is_fast(field: str) -> None:
-    """A page of a hundred records, with three fields of maximum length each."""
+    """`is_clean_record` searches a page of a hundred records with three long fields each in less than four seconds."""
     started = time.process_time()
 
     knowing(CANARY).is_clean_record([field] * 300)
@@ -475,7 +512,10 @@ def test_redaction_of_a_page_is_fast(field: str) -> None:
 
 
 def test_redaction_of_a_page_of_any_size_is_fast() -> None:
-    """A page of thousands of records is searched, and an implausibly large one is rejected."""
+    """`is_clean_record` accepts a page of 3,000 harmless records, and refuses an implausibly large one.
+
+    Both calls together take less than four seconds.
+    """
     redactor = knowing(CANARY)
     started = time.process_time()
 
@@ -486,7 +526,7 @@ def test_redaction_of_a_page_of_any_size_is_fast() -> None:
 
 
 def test_threads_can_add_secrets_during_a_search() -> None:
-    """Calls of several resources add secrets and search at the same time."""
+    """One thread can add credentials while three other threads search texts, without an error."""
     redactor, failures = Redactor(), []
 
     def search() -> None:
@@ -508,7 +548,7 @@ def test_threads_can_add_secrets_during_a_search() -> None:
 
 
 def test_the_secret_scanner_finds_nothing_in_shown_text() -> None:
-    """The secret scanner of the engine tests finds nothing in shown text."""
+    """The scanner that the engine tests use finds no credential in a text that the redactor has handled."""
     text = f"{CANARY} {CANARY.encode().hex()} {packed(b'x')(CANARY)} {CANARY[:15]} {CANARY[15:]}"
 
     assert secret_scanner.find(knowing(CANARY).redact(text).encode(), [CANARY]) == []
@@ -546,12 +586,12 @@ def base58(text: str) -> str:
     ],
 )
 def test_encodings_that_are_not_recognized(form: Callable[[str], str], secret: str) -> None:
-    """SECURITY.md lists the encodings that are not recognized."""
+    """The redactor shows a credential in an encoding that SECURITY.md lists as not recognized."""
     assert knowing(secret).redact(form(secret)) == form(secret)
 
 
 def test_each_test_that_the_page_names_exists() -> None:
-    """SECURITY.md names a test for each of its claims."""
+    """Every test that SECURITY.md names exists in `tests`."""
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
     found = {
         name

@@ -23,12 +23,12 @@ PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 
 
 def value_of(reference: Reference) -> object:
-    """Resolve one reference, as create does."""
+    """Resolve one reference, as a create does, and return its value."""
     return resolved({"apiKey": reference.wire()}, operation="creating it", names=NAMES)["apiKey"]
 
 
 def error_of(*references: Reference) -> str:
-    """Return the error for references that can't be resolved."""
+    """Return the text of the error for references that can't be resolved."""
     payload = dict(zip(("apiKey", "privateKey", "token"), (each.wire() for each in references), strict=False))
     with pytest.raises(Unresolved) as raised:
         resolved(payload, operation="creating it", names=NAMES)
@@ -46,7 +46,10 @@ def error_of(*references: Reference) -> str:
     ],
 )
 def test_the_stored_form_is_pinned(reference: Reference, wire: dict[str, object]) -> None:
-    """The stored form is pinned, and is read back as in the program, with the version as an int."""
+    """`wire` returns a reference's pinned form, and `from_wire` restores the reference.
+
+    `from_wire` turns the engine's float for the version into an int.
+    """
     assert reference.wire() == wire
     assert from_wire(wire) == reference
     back = from_wire({**wire, "version": float(reference.version)})
@@ -81,7 +84,7 @@ def test_the_stored_form_is_pinned(reference: Reference, wire: dict[str, object]
     ],
 )
 def test_other_values_are_no_references(value: object) -> None:
-    """A payload of any other form is a value."""
+    """`from_wire` returns None for a value of any other form, which is then an ordinary value."""
     assert from_wire(value) is None
 
 
@@ -119,9 +122,9 @@ def test_other_values_are_no_references(value: object) -> None:
 def test_an_impossible_variable_name_is_rejected(
     make: Callable[[Any], object], error: type[Exception], text: str
 ) -> None:
-    """An impossible variable name, or a value of another type, raises an error in the program.
+    """`from_env` refuses a name that no variable can have or that looks like a credential, and an invalid version.
 
-    The error doesn't show it.
+    The error doesn't show the given value.
     """
     with pytest.raises(error, match=text) as raised:
         make(from_env)
@@ -145,7 +148,10 @@ def test_an_impossible_variable_name_is_rejected(
     ],
 )
 def test_an_impossible_path_is_rejected(make: Callable[[Any], object], error: type[Exception], text: str) -> None:
-    """Giving a key's content in place of its path is a common mistake. The error doesn't show the content."""
+    """`from_file` refuses a text that is not a path, such as the content of a key file, and an invalid version.
+
+    The error doesn't show the key.
+    """
     with pytest.raises(error, match=text) as raised:
         make(from_file)
     assert "AAAA" not in str(raised.value)
@@ -153,7 +159,7 @@ def test_an_impossible_path_is_rejected(make: Callable[[Any], object], error: ty
 
 @pytest.mark.parametrize("path", ["./sk_live_51Habc", "sk_live_key.txt", "keys/4eC39HqLyjWDarjtT1zdp7dc", "stripe-key"])
 def test_unusual_paths_are_accepted(path: str) -> None:
-    """A text with a folder or an extension, or one that consists of words, is a path."""
+    """`from_file` accepts a text that resembles a credential but has a folder, an extension or only words."""
     assert from_file(path).place == path.removeprefix("./")
 
 
@@ -175,12 +181,12 @@ def test_unusual_paths_are_accepted(path: str) -> None:
     ],
 )
 def test_unusual_variable_names_are_accepted(name: str) -> None:
-    """A name consists of words in any case, and may contain numbers."""
+    """`from_env` accepts a variable name of words and numbers, in upper or lower case."""
     assert from_env(name, version=2**53).place == name
 
 
 def test_a_variable_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The value of a variable is not changed at all."""
+    """The value of a variable is used unchanged, including white space around it."""
     monkeypatch.setenv("STRIPE_KEY", f" {CANARY}\n")
 
     assert value_of(from_env("STRIPE_KEY")) == f" {CANARY}\n"
@@ -200,7 +206,10 @@ def test_a_variable_is_used_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_file_is_used_as_text(tmp_path: Path, content: bytes, value: str) -> None:
-    """A file with one line loses its final line break, which editors add. A PEM key keeps its line breaks."""
+    """The content of a file is used without a byte order mark.
+
+    If a file has one line, its final line break is removed, which editors add. A PEM key keeps its line breaks.
+    """
     path = tmp_path / "key"
     path.write_bytes(content)
 
@@ -208,7 +217,7 @@ def test_a_file_is_used_as_text(tmp_path: Path, content: bytes, value: str) -> N
 
 
 def test_relative_paths_and_home_are_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path starts in the provider's working directory, and `~` is the user's home."""
+    """`from_file` reads a relative path from the process's working directory, and `~` from the user's home folder."""
     (tmp_path / "key").write_text(CANARY)
     monkeypatch.chdir(tmp_path)
     assert value_of(from_file("key")) == CANARY
@@ -219,7 +228,10 @@ def test_relative_paths_and_home_are_resolved(tmp_path: Path, monkeypatch: pytes
 
 
 def test_all_missing_values_are_one_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One error names the field of each missing value, as in the program, and says that nothing was sent."""
+    """If the values of three references are missing, one error names all three fields, as in the program.
+
+    The error says that nothing was sent.
+    """
     monkeypatch.delenv("STRIPE_KEY", raising=False)
     monkeypatch.setenv("EMPTY", "")
     monkeypatch.chdir(tmp_path)
@@ -233,7 +245,10 @@ def test_all_missing_values_are_one_error(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_file_that_is_no_credential_is_rejected(tmp_path: Path) -> None:
-    """A folder, a pipe without a writer, an image or a log is described in the error, without its content."""
+    """If a file can't be a credential, the error describes the file without its content.
+
+    Examples are a folder, a pipe, an image and a file that is too large.
+    """
     (tmp_path / "binary").write_bytes(b"\xff" + CANARY.encode())
     (tmp_path / "wide").write_bytes(CANARY.encode("utf-16-le"))
     (tmp_path / "blank").write_text(" \n")
@@ -255,12 +270,15 @@ def test_a_file_that_is_no_credential_is_rejected(tmp_path: Path) -> None:
 
 
 def in_program(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Set up the process like a program in *folder* that Pulumi's language host has started."""
+    """Set up the process like one in which Pulumi's language host runs a program in *folder*."""
     monkeypatch.setattr(sys, "orig_argv", ["python", "/x/pulumi-language-python-exec", "--pwd", str(folder), "."])
 
 
 def test_a_path_in_the_program_is_the_same_in_every_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`Path(__file__).parent / "key"` differs on each machine, and would replace the integration."""
+    """`from_file` stores a path within the checkout relative to the program.
+
+    An absolute path would differ between machines, and would replace the integration.
+    """
     program = tmp_path / "shop" / "infra"
     program.mkdir(parents=True)
     in_program(monkeypatch, program)
@@ -275,7 +293,10 @@ def test_a_path_in_the_program_is_the_same_in_every_checkout(tmp_path: Path, mon
 
 
 def test_all_spellings_of_a_path_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another spelling of a path, or a path through a link, doesn't replace the integration."""
+    """`from_file` stores the same path for all spellings, with `..`, `~` or a link.
+
+    So another spelling doesn't replace the integration.
+    """
     program = tmp_path / "shop" / "infra"
     (program / "keys").mkdir(parents=True)
     (tmp_path / "away" / "sub").mkdir(parents=True)
@@ -306,7 +327,10 @@ def test_all_spellings_of_a_path_are_the_same(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_path_through_a_link_reads_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`link/..` is not shortened: this would send another file."""
+    """`from_file` reads `link/../a` as the operating system does, relative to the link's target.
+
+    A shortened path would read another file.
+    """
     (tmp_path / "program").mkdir()
     (tmp_path / "away" / "sub").mkdir(parents=True)
     (tmp_path / "away" / "a").write_text(CANARY)
@@ -320,7 +344,10 @@ def test_a_path_through_a_link_reads_the_named_file(tmp_path: Path, monkeypatch:
 
 
 def test_a_link_to_the_checkout_is_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link to the checkout is resolved, from either side. A link within the checkout is a part of it."""
+    """If a link leads to the checkout, `from_file` stores the same path with or without the link.
+
+    A link within the checkout stays part of the path.
+    """
     (tmp_path / "real" / "infra").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
@@ -334,13 +361,13 @@ def test_a_link_to_the_checkout_is_resolved(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("path", [r"keys\sftp.pem", r".\keys\x\..\sftp.pem", PureWindowsPath("keys") / "sftp.pem"])
 def test_paths_are_stored_alike_on_every_system(path: str | PureWindowsPath) -> None:
-    """The stored path has `/`, whatever separator the program uses."""
+    """`from_file` stores a path with `/`, even if the program uses the separator of Windows."""
     assert from_file(path).place == "keys/sftp.pem"
     assert from_file(r"..\keys\sftp.pem").place == "../keys/sftp.pem"
 
 
 def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test of a program, and a program of the Automation API, have no Pulumi project folder."""
+    """Outside of a Pulumi program, as in a unit test, `from_file` stores an absolute path unchanged."""
     monkeypatch.chdir(tmp_path)
 
     assert from_file(tmp_path / "key").place == str(tmp_path / "key")
@@ -348,9 +375,9 @@ def test_a_path_outside_of_a_program_is_unchanged(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("name", ["JUSTT_API_KEY", "PULUMI_ACCESS_TOKEN", "Pulumi_Config_Passphrase", "justt_x"])
 def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
-    """The variables of Pulumi and Justt contain other keys and passphrases.
+    """`from_env` refuses a variable whose name begins with PULUMI_ or JUSTT_, in upper or lower case.
 
-    On Windows, the case of a name doesn't matter.
+    These variables contain other keys and passphrases.
     """
     with pytest.raises(ValueError, match=f"from_env does not take {name}: variables that begin with PULUMI_ or JUSTT_"):
         from_env(name)
@@ -358,7 +385,10 @@ def test_variables_of_pulumi_and_justt_are_never_credentials(name: str) -> None:
 
 
 def test_an_inaccessible_path_is_reported_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unknown home and a deleted folder give the same error as any missing file."""
+    """For a path in the home folder of an unknown user, the error says that the path does not exist.
+
+    For a relative path in a deleted working directory, the error says that there is no such file.
+    """
     assert "'~no-such-user/key', which cannot be read: the path does not exist" in error_of(
         from_file("~no-such-user/key")
     )
@@ -371,7 +401,7 @@ def test_an_inaccessible_path_is_reported_as_missing(tmp_path: Path, monkeypatch
 
 
 def test_a_variable_without_text_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that are no text, and white space, are reported with the name of the variable."""
+    """If a variable has bytes that are not UTF-8, or only white space, the error names the variable and the problem."""
     monkeypatch.setenv("BYTES", "a\udcff")
     monkeypatch.setenv("BLANK", " \n")
 
@@ -380,7 +410,10 @@ def test_a_variable_without_text_is_rejected(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_references_with_the_same_content_are_equal() -> None:
-    """References with the same content are equal, and their text shows the path or variable, which is no secret."""
+    """Two references with the same name or path and version are equal.
+
+    The text form of a reference shows the name, which is no secret.
+    """
     assert from_env("A", version=2) == VariableReference("A", 2)
     assert from_file("a") == FileReference("a", 1)
     assert len({from_file("a"), from_env("a"), from_env("a", version=2)}) == 3
@@ -388,7 +421,10 @@ def test_references_with_the_same_content_are_equal() -> None:
 
 
 def test_a_file_that_becomes_a_pipe_does_not_block(tmp_path: Path) -> None:
-    """Whatever is at the path when it's opened, the value or an error follows at once."""
+    """While another thread exchanges a file for a pipe, `from_file` never waits.
+
+    It returns the value or raises an error at once.
+    """
     path, kept, pipe = tmp_path / "key", tmp_path / "kept", tmp_path / "pipe"
     kept.write_text(CANARY)
     os.mkfifo(pipe)

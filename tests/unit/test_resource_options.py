@@ -17,7 +17,7 @@ INPUT_OPTIONS = ("ignore_changes", "replace_on_changes", "hide_diffs")
 def checked(
     path: str, *, option: str = "ignore_changes", shape: object = "APIKEY_ONLY", **payload: object
 ) -> list[str]:
-    """Return the option that results from this path."""
+    """Return the value that an option with one given path has after the check."""
     opts = ResourceOptions()
     setattr(opts, option, [path])
     result = with_checked_paths(opts, shape, payload)
@@ -54,7 +54,10 @@ def checked(
     ],
 )
 def test_a_path_is_translated_to_the_state_s_names(option: str, given: str, becomes: str) -> None:
-    """Top-level names may be Python's or the API's. The rest of the path is kept unchanged."""
+    """In the options for inputs, a path may begin with a Python name or the API's name.
+
+    The check translates this first name, and keeps the rest of the path unchanged.
+    """
     assert checked(given, option=option) == [becomes]
 
 
@@ -68,7 +71,10 @@ def test_a_path_is_translated_to_the_state_s_names(option: str, given: str, beco
     ],
 )
 def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ...]) -> None:
-    """The engine reads `["a"].b` as `a.b`, so that form also becomes a path that the engine finds."""
+    """A path that begins with a quoted bracket becomes a path that the engine finds.
+
+    The engine reads `["a"].b` as `a.b`.
+    """
     (path,) = checked(given)
 
     assert tuple(
@@ -119,7 +125,10 @@ def test_a_path_may_begin_with_a_quoted_bracket(given: str, meant: tuple[str, ..
     ],
 )
 def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str, text: str) -> None:
-    """The error names the option, the given path and, if there is one, the right path."""
+    """If an option has a path that the state lacks, the error names the option and the path.
+
+    If the path resembles a valid one, the error suggests the valid path.
+    """
     with pytest.raises(ValueError, match=f"^{option}: ") as refused:
         checked(given, option=option)
 
@@ -131,7 +140,7 @@ def test_a_path_that_the_engine_would_ignore_is_refused(option: str, given: str,
     [("deactivation.type", "deactivation.deactivationType"), ("deactivation.date", "deactivation.deactivationDate")],
 )
 def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, right: str) -> None:
-    """Programs use `type` and `date`, but the state doesn't, and the error shows the state's names."""
+    """If a path has a deactivation's argument name, `type` or `date`, the error shows the name in the state."""
     with pytest.raises(ValueError, match=right):
         checked(given)
 
@@ -140,14 +149,14 @@ def test_an_argument_of_deactivation_is_refused_by_the_right_name(given: str, ri
     "given", ["secretPayload[apiKey]", 'secretPayload["apiKey"', "source.name", "secretPayload.apiKey.first"]
 )
 def test_a_path_that_cannot_match_is_refused(given: str) -> None:
-    """A malformed path, or a path below a string, would also be silently ignored by the engine."""
+    """The check refuses a malformed path, and a path below a string. The engine would silently ignore both."""
     with pytest.raises(ValueError, match="ignore_changes"):
         checked(given)
 
 
 @pytest.mark.parametrize("secret_type", ["OAUTH2", object()])
 def test_any_payload_field_is_accepted_for_unlisted_types(secret_type: object) -> None:
-    """If the secret type is unlisted or an unknown Output, the payload may have any field."""
+    """If the secret type is unlisted or an unknown Output, a path may name any field of the payload."""
     assert checked("secretPayload.whatever", shape=secret_type) == ["secretPayload.whatever"]
 
 
@@ -165,7 +174,7 @@ def test_any_payload_field_is_accepted_for_unlisted_types(secret_type: object) -
     ],
 )
 def test_the_parts_of_a_reference_are_accepted(given: str) -> None:
-    """A credential that is a reference is an object in the state, and a path may name each part of it."""
+    """If a credential is a reference, a path may name the reference or one of its parts."""
     payload: dict[str, Any] = {"apiKey": from_env("KEY"), "hmac": from_file("key.pem"), "merchantCode": "M-1"}
     assert checked(given, shape="HMAC", **payload) == [given]
 
@@ -193,7 +202,10 @@ def test_the_parts_of_a_reference_are_accepted(given: str) -> None:
     ],
 )
 def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> None:
-    """The error names the part that the reference has, or says that a value has no parts."""
+    """If a path names a part that a credential lacks, the error suggests the valid path.
+
+    If the credential is a value, the error says so.
+    """
     with pytest.raises(ValueError, match="so the engine would ignore it") as refused:
         checked(given, shape="HMAC", apiKey=from_env("KEY"), hmac="a value")
     name, _, missing = given.partition(".")
@@ -204,7 +216,10 @@ def test_a_part_that_a_credential_lacks_is_refused(given: str, hint: str) -> Non
 
 @pytest.mark.parametrize("shape", ["APIKEY_ONLY", "OAUTH2"])
 def test_a_property_without_fields_is_refused(shape: str) -> None:
-    """Values and references are two properties. One without a field is not in the state."""
+    """If all credentials are references, a path to `secretPayload` is refused, because the state doesn't have it.
+
+    If all are values, a path to `secretReferences` is refused. The error names the other property.
+    """
     for given, payload, right in (
         ("secretPayload", {"apiKey": from_env("KEY")}, "secretReferences"),
         ("secretPayload.*", {"apiKey": from_env("KEY")}, "secretReferences"),
@@ -215,13 +230,16 @@ def test_a_property_without_fields_is_refused(shape: str) -> None:
 
 
 def test_references_cannot_become_secrets() -> None:
-    """A reviewer must be able to see which variable or file is sent."""
+    """`additional_secret_outputs` refuses `secretReferences`.
+
+    A reviewer must be able to see which variable or file is used.
+    """
     with pytest.raises(ValueError, match="references are not secrets"):
         checked("secretReferences", option="additional_secret_outputs", apiKey=from_env("KEY"))
 
 
 def test_a_python_name_in_a_reference_gets_a_suggestion() -> None:
-    """The suggestion is the whole path, with the state's names."""
+    """If a path to a part of a reference has Python names, the error suggests the path with the state's names."""
     with pytest.raises(ValueError, match=r"use 'secretReferences\.apiKey\.version'"):
         checked("credentials.api_key.version", apiKey=from_env("KEY"))
 
@@ -230,7 +248,10 @@ def test_a_python_name_in_a_reference_gets_a_suggestion() -> None:
     "opts", [ResourceOptions(version="1.2.3"), ResourceOptions(plugin_download_url="https://example.com")]
 )
 def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
-    """With a plugin version, the engine would run the resource in another process, which doesn't share the quota."""
+    """A resource with a plugin version or download URL is refused.
+
+    The engine would run the resource in another process, which doesn't share the quota.
+    """
     with pytest.raises(ValueError, match=r"this provider has no plugin with a version; pin pulumi-justt"):
         with_checked_paths(opts, "APIKEY_ONLY", {})
 
@@ -248,7 +269,7 @@ def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
     ],
 )
 def test_a_secret_output_is_translated_to_the_state_s_name(given: str, becomes: str) -> None:
-    """Outputs and inputs can be made secret, by either name."""
+    """`additional_secret_outputs` accepts inputs and outputs by their Python names and by the API's names."""
     assert checked(given, option="additional_secret_outputs") == [becomes]
 
 
@@ -260,7 +281,10 @@ def test_a_secret_output_is_translated_to_the_state_s_name(given: str, becomes: 
     ],
 )
 def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -> None:
-    """Only whole properties can be made secret. A wrong name would leave the property readable."""
+    """`additional_secret_outputs` refuses an unknown name and the path of a part.
+
+    The engine would ignore both, so the property would stay readable.
+    """
     with pytest.raises(ValueError, match="additional_secret_outputs") as refused:
         checked(given, option="additional_secret_outputs")
 
@@ -268,12 +292,12 @@ def test_a_secret_output_that_does_not_exist_is_refused(given: str, text: str) -
 
 
 def test_no_options_stay_none() -> None:
-    """A resource without options needs no check."""
+    """For a resource without options, the check returns None."""
     assert with_checked_paths(None, "APIKEY_ONLY", {}) is None
 
 
 def test_the_caller_s_options_are_not_changed() -> None:
-    """One options object may be used for many resources with different credential types, so only a copy changes."""
+    """The check changes only a copy of the options, because a program may use one object for several resources."""
     opts = ResourceOptions(
         protect=True, ignore_changes=["integration_name"], additional_secret_outputs=["go_live_date"]
     )
@@ -288,33 +312,39 @@ def test_the_caller_s_options_are_not_changed() -> None:
 
 
 def test_every_path_of_an_option_is_checked() -> None:
-    """A wrong path is found after valid ones."""
+    """If an option has a wrong path after two valid ones, the check refuses the wrong path."""
     with pytest.raises(ValueError, match="zzz"):
         with_checked_paths(ResourceOptions(ignore_changes=["source", "integrationName", "zzz"]), "APIKEY_ONLY", {})
 
 
 def test_a_credential_field_that_does_not_exist_is_not_proposed() -> None:
-    """The suggestion in an error is always valid."""
+    """If a path names a credential field that doesn't exist, the error suggests no path."""
     with pytest.raises(ValueError, match="no 'nosuch'") as refused:
         checked("credentials.nosuch")
     assert "say" not in str(refused.value)
 
 
 def test_one_account_code_cannot_be_named() -> None:
-    """The state's list is sorted and the program's is not, so one index means two different codes."""
+    """The check refuses a path to one item of `merchantAccountCodes`.
+
+    The list is sorted in the state but not in the program, so an index would mean two codes.
+    """
     with pytest.raises(ValueError, match="the list has no order, so name the whole list"):
         checked("merchantAccountCodes[0]")
 
 
 def test_the_import_option_is_refused_with_an_explanation() -> None:
-    """The engine can't import into a dynamic provider, and would fail with a traceback of the SDK."""
+    """A resource with the option `import_` is refused, and the error names `adopt_id` and `pulumi-justt import`.
+
+    The engine can't import into a dynamic provider.
+    """
     with pytest.raises(ValueError, match=r"set adopt_id on the resource instead.* or run `pulumi-justt import`"):
         with_checked_paths(ResourceOptions(import_="an-id"), "APIKEY_ONLY", {})
 
 
 @pytest.mark.parametrize("path", ["timeoutSeconds", "timeout_seconds", "integration_id", "*"])
 def test_the_paths_of_a_wait_are_translated(path: str) -> None:
-    """A program's name for an input works, too."""
+    """In the options of an `IntegrationReady`, a path may use the name in the program or in the state."""
     checked = with_checked_ready_paths(ResourceOptions(ignore_changes=[path]))
 
     assert checked is not None
@@ -335,13 +365,13 @@ def test_the_paths_of_a_wait_are_translated(path: str) -> None:
     ],
 )
 def test_paths_that_a_wait_lacks_are_refused(options: dict[str, Any], message: str) -> None:
-    """A wait has neither credentials nor nested properties."""
+    """The options of an `IntegrationReady` refuse paths to credentials, to outputs and to parts of a property."""
     with pytest.raises(ValueError, match=message):
         with_checked_ready_paths(ResourceOptions(**options))
 
 
 def test_the_secret_outputs_of_a_wait() -> None:
-    """Outputs may have the names of the program."""
+    """`additional_secret_outputs` of an `IntegrationReady` accepts an output's Python name."""
     checked = with_checked_ready_paths(ResourceOptions(additional_secret_outputs=["go_live_date"]))
 
     assert checked is not None

@@ -30,7 +30,10 @@ from support.mocked_program import (
 
 
 def test_a_minimal_resource_registers_only_its_arguments() -> None:
-    """Only the given arguments are sent, under the API's names, with the credential as a secret."""
+    """A resource with only required arguments sends no other properties to the engine.
+
+    The properties have the API's names, and the credential is a secret.
+    """
     program = run_program(minimal)
 
     assert [each.type for each in program.registered] == [TOKEN]
@@ -44,7 +47,10 @@ def test_a_minimal_resource_registers_only_its_arguments() -> None:
 
 
 def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> None:
-    """Identifiers stay readable. Each other credential field is its own secret, so that a preview names the change."""
+    """A resource sends each secret field of its credentials as a separate secret.
+
+    So a preview names the field that changed. Identifiers stay readable.
+    """
     program = run_program(full)
 
     assert program.sent() == {
@@ -67,7 +73,7 @@ def test_a_full_resource_is_registered_with_each_secret_marked_on_its_own() -> N
 
 
 def test_a_secret_identifier_stays_secret() -> None:
-    """An identifier that is a secret Output stays secret."""
+    """If a program gives an identifier as a secret Output, the resource sends the identifier as a secret."""
     shop = justt.credentials.ApiKey
 
     program = run_program(
@@ -82,7 +88,10 @@ def test_a_secret_identifier_stays_secret() -> None:
 
 
 def test_unlisted_credentials_are_sent_as_they_are() -> None:
-    """The payload's keys are kept, all values are secret, and the caller's dict doesn't change."""
+    """A resource sends an unlisted payload with its keys unchanged and each value as a secret.
+
+    The program's dict doesn't change.
+    """
     payload = {"tokenId": "t", "nested": {"pem": CANARY}}
     before = copy.deepcopy(payload)
 
@@ -98,7 +107,7 @@ def test_unlisted_credentials_are_sent_as_they_are() -> None:
 
 
 def test_one_set_of_arguments_serves_two_resources() -> None:
-    """The caller's arguments are not changed, so they can be used again."""
+    """A program can pass the same lists and credentials to two resources, because a resource doesn't change them."""
     codes, given = ["b", "a"], justt.credentials.ApiKeyOnly(api_key=CANARY)
 
     def body() -> None:
@@ -116,7 +125,7 @@ def test_one_set_of_arguments_serves_two_resources() -> None:
     ("name", "key"), [("allow_unlisted", "allowUnlisted"), ("deletion_protection", "deletionProtection")]
 )
 def test_a_flag_takes_an_output(name: str, key: str, given: bool) -> None:
-    """A flag that is an Output is passed on. A plain False is the same as no argument."""
+    """If a flag is an Output, the resource sends the flag. If it is a plain False, the resource leaves the flag out."""
 
     def flagged(value: object) -> justt.PaymentIntegration:
         arguments: dict[str, Any] = {name: value}
@@ -127,7 +136,7 @@ def test_a_flag_takes_an_output(name: str, key: str, given: bool) -> None:
 
 
 def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
-    """Every property is an attribute in snake_case, and only the credentials are secret."""
+    """After a create, a program reads each property as an attribute in snake_case. Only the credentials are secret."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = full()
@@ -171,7 +180,7 @@ def test_outputs_of_a_created_resource_are_typed_and_named_in_python() -> None:
 
 
 def test_after_days_is_returned_as_an_int() -> None:
-    """The engine's numbers are floats, but the program reads the int that it wrote."""
+    """A program reads `after_days` as an int, although the engine stores numbers as floats."""
     program = run_program(
         lambda: {
             "days": minimal(deactivation=justt.Deactivation(after_days=7)).deactivation.apply(
@@ -184,7 +193,7 @@ def test_after_days_is_returned_as_an_int() -> None:
 
 
 def test_a_deactivation_date_is_returned() -> None:
-    """A policy with a date has no `after_days`, neither when it's sent nor when it's read."""
+    """A deactivation with a date has no `after_days`, neither in the request nor when the program reads it."""
     date = "2027-01-31T00:00:00Z"
 
     program = run_program(lambda: {"it": minimal(deactivation=justt.Deactivation(date=date)).deactivation})
@@ -194,7 +203,7 @@ def test_a_deactivation_date_is_returned() -> None:
 
 
 def test_outputs_that_are_absent_are_none() -> None:
-    """An absent value is None unless it's unknown, and an absent flag is False."""
+    """After a create, a program reads a property without a value as None, and a flag without a value as False."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -218,7 +227,10 @@ def test_outputs_that_are_absent_are_none() -> None:
 
 
 def test_a_resource_has_an_output_only_for_what_can_have_a_value() -> None:
-    """Each output costs the program time. The absent ones are made when the program reads them."""
+    """A new resource has Outputs only for the properties that can have a value, because each Output takes time.
+
+    The other Outputs are made when the program reads them.
+    """
     made: list[justt.PaymentIntegration] = []
     run_program(lambda: made.append(minimal()))
 
@@ -230,7 +242,7 @@ def test_a_resource_has_an_output_only_for_what_can_have_a_value() -> None:
 
 
 def test_a_preview_knows_that_an_absent_argument_is_none() -> None:
-    """A preview knows the attribute of an argument that the program leaves out."""
+    """In a preview, an argument that the program leaves out is known: None, or False for a flag."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -247,7 +259,7 @@ def test_a_preview_knows_that_an_absent_argument_is_none() -> None:
 
 
 def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
-    """Before the create, inputs are readable, and outputs from Justt are unknown."""
+    """In the preview of a create, the program can read the inputs, and the status is unknown."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
@@ -265,7 +277,10 @@ def test_a_preview_knows_the_inputs_and_not_the_status() -> None:
 
 
 def test_get_reads_an_integration_and_declares_nothing() -> None:
-    """A lookup needs only the id and the account. Properties that the API never returns are None."""
+    """`PaymentIntegration.get` sends only the id and the account, and registers no resource.
+
+    Properties that the API never returns are None.
+    """
 
     def body() -> dict[str, Output[Any]]:
         theirs = justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_1")
@@ -296,7 +311,7 @@ def test_get_reads_an_integration_and_declares_nothing() -> None:
 
 
 def test_get_keeps_its_options() -> None:
-    """A lookup with a parent is listed under it."""
+    """`PaymentIntegration.get` with a parent is listed under that parent."""
 
     def body() -> None:
         parent = pulumi.ComponentResource("test:index:Group", "group")
@@ -308,7 +323,10 @@ def test_get_keeps_its_options() -> None:
 
 
 def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
-    """Paths in options are translated, and the caller's options object doesn't change."""
+    """A resource sends the paths in its options under the state's names.
+
+    The program's options object doesn't change.
+    """
     opts = ResourceOptions(
         ignore_changes=["merchant_account_codes", "secretPayload.apiKey"],
         replace_on_changes=["deactivation"],
@@ -327,18 +345,18 @@ def test_the_option_paths_reach_the_engine_in_the_states_spelling() -> None:
 
 
 def test_a_path_that_matches_nothing_is_refused_by_the_constructor() -> None:
-    """The engine would silently ignore it, so the constructor names the path that works."""
+    """If an option has a path that the engine would ignore, the constructor raises an error with the right path."""
     with pytest.raises(ValueError, match=r"use 'secretPayload\.apiKey'"):
         run_program(lambda: minimal(opts=ResourceOptions(ignore_changes=["secret_payload.apiKey"])))
 
 
 def test_a_plain_api_key_is_accepted_in_a_unit_test() -> None:
-    """A unit test can set the key with `pulumi.runtime.set_all_config`, without marking it as a secret."""
+    """A resource accepts an API key in plain text, as a unit test sets it with `pulumi.runtime.set_all_config`."""
     assert run_program(minimal, config={"justt:apiKey": CANARY}).registered
 
 
 def test_a_secret_api_key_is_accepted() -> None:
-    """A key that was set with --secret is accepted, and is not part of the request."""
+    """A resource accepts an API key that was set with --secret, and doesn't send it in its registration."""
     program = run_program(minimal, config={"justt:apiKey": "the-bearer-key"}, secret_keys=["justt:apiKey"])
 
     assert "the-bearer-key" not in str(program.registered)
@@ -355,7 +373,10 @@ def test_a_secret_api_key_is_accepted() -> None:
     ],
 )
 def test_credentials_of_another_class_are_refused(given: object, named: str) -> None:
-    """The error names the valid classes, and doesn't show the given value."""
+    """A resource refuses credentials of another type.
+
+    The error names the right classes, and doesn't show the given value.
+    """
     with pytest.raises(TypeError, match=named) as refused:
         run_program(lambda: minimal(credentials=given))
 
@@ -363,27 +384,30 @@ def test_credentials_of_another_class_are_refused(given: object, named: str) -> 
 
 
 def test_a_bare_output_as_credentials_gets_a_suggestion() -> None:
-    """The error for a whole set in one Output suggests from_output."""
+    """If a program gives an Output as credentials, the error suggests `from_output`."""
     with pytest.raises(TypeError, match=r"ApiKeyOnly\.from_output\(output\)"):
         run_program(lambda: minimal(credentials=Output.secret({"apiKey": CANARY})))
 
 
 @pytest.mark.parametrize("given", [{"type": "postingDate"}, "postingDate", 7])
 def test_a_deactivation_of_another_class_is_refused(given: object) -> None:
-    """The error says that the policy must be a Deactivation."""
+    """If a program gives a deactivation of another type, the error says that it must be a `Deactivation`."""
     with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {type(given).__name__}"):
         run_program(lambda: minimal(deactivation=given))
 
 
 def test_arguments_are_keywords() -> None:
-    """Only the resource's name may be passed by position."""
+    """The constructor of a resource refuses all arguments by position except the resource's name."""
     constructor: Callable[..., object] = justt.PaymentIntegration
     with pytest.raises(TypeError, match="positional"):
         constructor("stripe", "stripe-eu")
 
 
 def test_deactivations_with_the_same_content_are_equal() -> None:
-    """Policies with the same content are equal and immutable. The default is the posting date, at once."""
+    """`Deactivation` objects with the same content are equal, and can't be changed.
+
+    The default type is the posting date, without days or a date.
+    """
     policy: Any = justt.Deactivation()
 
     assert policy == justt.Deactivation(type="postingDate", after_days=None, date=None)
@@ -392,7 +416,7 @@ def test_deactivations_with_the_same_content_are_equal() -> None:
 
 
 def test_every_resource_has_the_same_blob() -> None:
-    """The stored provider is created once and doesn't depend on the resource."""
+    """A created resource and one from `get` send the same stored provider to the engine."""
 
     def body() -> None:
         minimal("one")
@@ -408,7 +432,10 @@ def test_every_resource_has_the_same_blob() -> None:
 
 
 def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
-    """A `justt.Provider` has its own key, always secret, and its own account. Its environment is the stack's."""
+    """A `justt.Provider` sends its own key, always as a secret.
+
+    It copies the environment and the timeout from the stack's configuration, but neither the key nor the account.
+    """
     program = run_program(
         lambda: justt.Provider("us", api_key=CANARY),
         config={
@@ -431,7 +458,7 @@ def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
 
 
 def test_a_secret_setting_stays_secret_in_a_provider() -> None:
-    """A setting that is secret in the configuration is also secret in the provider."""
+    """A `justt.Provider` sends a setting as a secret if the setting is secret in the stack's configuration."""
     program = run_program(
         lambda: justt.Provider("us", api_key="k"),
         config={"justt:baseUrl": CANARY, "justt:environment": "sandbox"},
@@ -445,13 +472,16 @@ def test_a_secret_setting_stays_secret_in_a_provider() -> None:
 
 @pytest.mark.parametrize("key", ["", None])
 def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is the invalid value
-    """A `justt.Provider` without a key would use the environment's key, and create integrations in another account."""
+    """A `justt.Provider` without a key is refused.
+
+    It would use the environment's key and create integrations in another account.
+    """
     with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
         run_program(lambda: justt.Provider("us", api_key=key))
 
 
 def test_a_provider_copies_existing_settings() -> None:
-    """A provider copies every setting of the configuration except the key and the account."""
+    """A `justt.Provider` copies every setting of the configuration except the key and the account."""
     shared = {key.removeprefix("justt:") for key in resources._SHARED_SETTINGS}
 
     assert shared == config.VARIABLES.keys() - {"apiKey", "referenceAccountId"}
@@ -461,13 +491,16 @@ def test_a_provider_copies_existing_settings() -> None:
 
 
 def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-    """Respond as the engine does after a wait or a create."""
+    """Respond as the engine does after a create; the status after a wait is SUCCESSFUL."""
     made, state = as_created(args)
     return made, {**state, "status": "SUCCESSFUL"} if "timeoutSeconds" in args.inputs else state
 
 
 def test_a_wait_copies_the_properties_of_its_integration() -> None:
-    """A wait has the account for the header, the names for the messages, and no credentials."""
+    """An `IntegrationReady` sends its integration's id, account, source and external identifier.
+
+    It sends no credentials.
+    """
     program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
 
     assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"
@@ -482,7 +515,7 @@ def test_a_wait_copies_the_properties_of_its_integration() -> None:
 
 
 def test_the_default_timeout_of_a_wait_is_five_minutes() -> None:
-    """The timeout is 300 seconds by default. Properties that the integration lacks are absent."""
+    """Without a timeout, an `IntegrationReady` sends 300 seconds. It sends no properties that its integration lacks."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
 
     assert program.sent(1) == {
@@ -494,7 +527,7 @@ def test_the_default_timeout_of_a_wait_is_five_minutes() -> None:
 
 
 def test_a_wait_accepts_a_looked_up_integration() -> None:
-    """An integration from `get` can be waited for, with the account of that `get`."""
+    """An `IntegrationReady` accepts an integration from `get`, and sends the account that the program gave to `get`."""
     program = run_program(
         lambda: justt.IntegrationReady(
             "ready", integration=justt.PaymentIntegration.get("theirs", "id-9", reference_account_id="acc_9")
@@ -505,7 +538,10 @@ def test_a_wait_accepts_a_looked_up_integration() -> None:
 
 
 def test_a_wait_has_named_outputs() -> None:
-    """Each output has the integration's name for it, and the deadline is an int."""
+    """A program reads the outputs of an `IntegrationReady` under the same names as those of the integration.
+
+    The timeout is an int.
+    """
 
     def body() -> dict[str, Output[Any]]:
         ready = justt.IntegrationReady("ready", integration=minimal(reference_account_id="acc_1"), timeout_seconds=5)
@@ -528,7 +564,7 @@ def test_a_wait_has_named_outputs() -> None:
 
 
 def test_a_preview_of_a_wait_has_an_unknown_status() -> None:
-    """In a preview, no wait has run yet, so resources that use its status get an unknown value."""
+    """In a preview, the status of an `IntegrationReady` is unknown, because no wait has run yet."""
 
     def answer(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return "", dict(args.inputs)
@@ -541,7 +577,10 @@ def test_a_preview_of_a_wait_has_an_unknown_status() -> None:
 
 @pytest.mark.parametrize("given", ["id-1", None, {"integrationId": "id-1"}])
 def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 - a value that no type checker has seen
-    """An id alone is refused: it has neither the account nor the credentials to redact."""
+    """An `IntegrationReady` refuses an id in place of an integration.
+
+    An id has neither an account nor credentials to redact.
+    """
     with pytest.raises(
         TypeError, match=r"integration must be a PaymentIntegration; .*PaymentIntegration\.get\(name, id"
     ):
@@ -549,7 +588,7 @@ def test_only_an_integration_is_waited_for(given: Any) -> None:  # noqa: ANN401 
 
 
 def test_a_wait_uses_the_key_of_its_integration() -> None:
-    """A wait uses its integration's provider, unless another one is given."""
+    """An `IntegrationReady` uses the provider of its integration, unless the program gives another one."""
 
     def build() -> None:
         us = justt.Provider("us", api_key=CANARY)
@@ -566,7 +605,10 @@ def test_a_wait_uses_the_key_of_its_integration() -> None:
 
 
 def test_a_wait_takes_no_key_from_its_parent() -> None:
-    """If the parent has a provider and the integration has none, the wait would use another key."""
+    """If the parent has a provider but the integration has none, `IntegrationReady` is refused.
+
+    It would use another key than the integration.
+    """
 
     def build() -> None:
         us = justt.Provider("us", api_key=CANARY)

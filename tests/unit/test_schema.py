@@ -29,7 +29,10 @@ SOURCE = Path(pulumi_justt.__file__).parent
     ("properties", "model"), [(INTEGRATION, Inputs), (READY, ReadinessInputs), (DEACTIVATION, Deactivation)]
 )
 def test_the_models_have_the_fields_of_the_schema(properties: Sequence[Property], model: type[BaseModel]) -> None:
-    """Each input is a field of the wire model, and an absent value means the same in both."""
+    """Each input of the schema is a field of the pydantic model.
+
+    The model's default for an optional input counts as absent in the schema.
+    """
     inputs = {each.name: each for each in properties if each.is_input}
     fields = {field.alias: field for field in model.model_fields.values()}
 
@@ -45,7 +48,7 @@ def test_the_models_have_the_fields_of_the_schema(properties: Sequence[Property]
     [(INTEGRATION, PaymentIntegration), (READY, IntegrationReady), (DEACTIVATION, pulumi_justt.Deactivation)],
 )
 def test_a_program_can_give_each_property(properties: Sequence[Property], kind: type) -> None:
-    """The constructor has an argument for each property that the program sets, and no other."""
+    """Each constructor has an argument for each property that the program sets, and no other arguments."""
     arguments = {each.argument.partition(".")[0] for each in properties if each.origin == "program"}
 
     assert inspect.signature(kind).parameters.keys() - {"resource_name", "opts"} == arguments
@@ -53,14 +56,17 @@ def test_a_program_can_give_each_property(properties: Sequence[Property], kind: 
 
 @pytest.mark.parametrize("kind", [PaymentIntegration, IntegrationReady])
 def test_a_program_can_read_each_property(kind: type[resources._JusttResource]) -> None:
-    """Each property has an attribute, except the three properties that the attribute `credentials` combines."""
+    """Each property is an attribute of its resource. The exception are three properties that `credentials` combines."""
     names = {each.python_name for each in kind._properties} - {"secret_type", "secret_payload", "secret_references"}
 
     assert [name for name in sorted(names) if not hasattr(kind, name)] == []
 
 
 def test_an_output_cannot_be_assigned() -> None:
-    """Without an error, the assignment would have no effect."""
+    """When a program assigns to an output of a resource, it gets an error.
+
+    Without the error, the assignment would have no effect.
+    """
     integration = PaymentIntegration.__new__(PaymentIntegration)
 
     with pytest.raises(AttributeError, match="status is an output and cannot be assigned"):
@@ -178,7 +184,7 @@ print(json.dumps(seen))
 
 
 def with_one_more(folder: Path) -> None:
-    """Copy the package into *folder*, and make the four additions for a new optional property."""
+    """Copy the package into *folder*, and add the four lines of a new optional property."""
     shutil.copytree(SOURCE, folder / "pulumi_justt", ignore=shutil.ignore_patterns("__pycache__"))
     for name, (before, line) in [*ADDITIONS.items(), ("resources.py", ATTRIBUTE)]:
         path = folder / "pulumi_justt" / name
@@ -188,7 +194,10 @@ def with_one_more(folder: Path) -> None:
 
 
 def test_one_more_property_takes_four_lines(tmp_path: Path) -> None:
-    """With its entry, argument, attribute and field, it's validated, compared, sent, shown and stored."""
+    """After the four lines for a new property are added to a copy of the package, all code handles the property.
+
+    The property is validated, compared, sent, recorded, shown in a preview and accepted by `import`.
+    """
     with_one_more(tmp_path)
     environ = environment.build({"PYTHONPATH": str(tmp_path), "JUSTT_STATE_DIR": str(tmp_path / "state")})
 

@@ -1,4 +1,4 @@
-"""The stack trace that the SDK sends for each resource has the program's frames, and hardly any others."""
+"""The stack trace that the SDK sends for each resource has the program's frames, and at most two others."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SLACK = 2
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """Write the program to a file."""
+    """Write the program with components to a file, and return its path."""
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
     return file
@@ -73,7 +73,10 @@ def lines(trace: source_pb2.StackTrace, file: Path) -> list[int]:
 
 
 def test_the_trace_has_the_frames_of_the_program(program: Path) -> None:
-    """The state shows the program's own line for each resource, and the components around it."""
+    """The trace of each resource begins with the program's frames, including the components around the resource.
+
+    The source position is the line that creates the resource.
+    """
     ran = run(program)
 
     by_name = {each.name: each for each in ran.registered if "PaymentIntegration" in each.type}
@@ -86,14 +89,20 @@ def test_the_trace_has_the_frames_of_the_program(program: Path) -> None:
 
 
 def test_a_get_in_a_component_has_a_trace(program: Path) -> None:
-    """`get` has no constructor on the stack, so the SDK takes the line that creates the component around it."""
+    """The trace of a `get` in a component begins at the line that creates the component.
+
+    The SDK begins a trace at the call of a constructor, and `get` calls none.
+    """
     (looked_up,) = run(program).looked_up
 
     assert lines(looked_up.stackTrace, program) == [24, 27]
 
 
 def test_a_function_as_program_keeps_its_whole_trace() -> None:
-    """With the Automation API, a program can be a function, so no frame shows where the program begins."""
+    """If the program is a function, as with the Automation API, its trace keeps all frames.
+
+    No frame shows where such a program begins.
+    """
     limits: list[int | None] = []
 
     def register() -> None:
@@ -111,7 +120,7 @@ def test_a_function_as_program_keeps_its_whole_trace() -> None:
 
 @pytest.mark.parametrize("before", [None, 0, 7])
 def test_the_limit_is_restored(before: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit that was set before is set again afterwards, also after an error."""
+    """After a registration, `sys.tracebacklimit` has its earlier value again, even if the registration fails."""
     monkeypatch.setattr(sys, "tracebacklimit", before, raising=False)
 
     with pytest.raises(ValueError, match="made up"), short_stack_trace():
@@ -121,7 +130,7 @@ def test_the_limit_is_restored(before: int | None, monkeypatch: pytest.MonkeyPat
 
 
 def test_concurrent_registrations_restore_the_limit() -> None:
-    """If registrations overlap in two threads, the last one to end restores what the first one found."""
+    """If two threads register resources at the same time, the last one to end restores the original limit."""
     inside, leave = threading.Event(), threading.Event()
 
     def register() -> None:
@@ -145,7 +154,7 @@ def test_concurrent_registrations_restore_the_limit() -> None:
 
 
 def test_a_transformation_may_register_a_resource() -> None:
-    """A registration within another one keeps the larger limit until both have ended."""
+    """If a registration begins within another, as in a transformation, the outer one keeps its limit to the end."""
     with short_stack_trace():
         outer = sys.tracebacklimit
         with short_stack_trace():

@@ -27,7 +27,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 @pytest.fixture
 def end(pool: ThreadPoolExecutor) -> Iterator[threading.Event]:
-    """Return an event that ends all waits in the pool, and that is set before the pool is closed."""
+    """Return an event that ends all waits in the pool, and set it before the pool is closed."""
     assert pool._max_workers == WORKERS
     event = threading.Event()
     yield event
@@ -50,7 +50,7 @@ def waiting(pool: ThreadPoolExecutor, count: int, end: threading.Event) -> list[
 
 
 def test_waits_take_no_thread_from_other_calls(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Many more waits than threads start, and the pool still serves as many other calls as before."""
+    """While 20 waits run in a pool of two threads, the pool still serves two other calls at the same time."""
     waits = waiting(pool, 20, end)
     together = threading.Barrier(WORKERS + 1)
 
@@ -67,7 +67,7 @@ def test_waits_take_no_thread_from_other_calls(pool: ThreadPoolExecutor, end: th
 
 
 def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Each wait starts a thread, although the idle semaphore also counts busy threads.
+    """Each wait starts a thread, although the pool's idle semaphore is too high.
 
     Before Python 3.12, each queued call leaves the semaphore too high by one.
     """
@@ -101,7 +101,7 @@ def test_a_call_that_ends_meanwhile_does_not_count_as_idle(
 
 
 def test_more_workers_are_started_after_a_queue(pool: ThreadPoolExecutor) -> None:
-    """The pool starts the threads that it may have, although the idle semaphore is too high."""
+    """After `set_max_workers(8)`, the pool serves eight calls at once, although its idle semaphore is too high."""
     pool.submit(pool._idle_semaphore.release, 50).result(HANG_SECONDS)
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
 
@@ -109,7 +109,7 @@ def test_more_workers_are_started_after_a_queue(pool: ThreadPoolExecutor) -> Non
 
 
 def test_later_waits_reuse_the_threads_of_earlier_ones(pool: ThreadPoolExecutor) -> None:
-    """An additional thread stays, so the next wait in the process starts none."""
+    """The pool keeps the threads of ended waits, so later waits start no more threads."""
     for _ in range(3):
         end = threading.Event()
         waits = waiting(pool, 5, end)
@@ -120,7 +120,7 @@ def test_later_waits_reuse_the_threads_of_earlier_ones(pool: ThreadPoolExecutor)
 
 
 def test_an_error_restores_the_pool_size(pool: ThreadPoolExecutor) -> None:
-    """A failed wait gives back its additional worker."""
+    """When a wait fails, the pool has its earlier size again."""
 
     def fail() -> None:
         with additional_worker():
@@ -133,7 +133,7 @@ def test_an_error_restores_the_pool_size(pool: ThreadPoolExecutor) -> None:
 
 
 def test_a_thread_outside_of_a_pool_changes_nothing() -> None:
-    """A thread that the SDK's pool didn't start serves the call as usual, whatever its arguments are."""
+    """`additional_worker` has no effect in a thread that doesn't belong to a pool, and the call is served."""
     served: list[bool] = []
 
     def serve(*_: object) -> None:
@@ -153,7 +153,7 @@ def test_a_thread_outside_of_a_pool_changes_nothing() -> None:
 def test_a_pool_with_other_internals_is_not_changed(
     pool: ThreadPoolExecutor, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The call is served as without our change."""
+    """If the pool lacks an internal attribute, `additional_worker` changes nothing and the call is served."""
 
     class Different(ThreadPoolExecutor):
         def __getattribute__(self, name: str) -> object:
@@ -174,7 +174,7 @@ def test_a_pool_with_other_internals_is_not_changed(
 def test_a_thread_that_cannot_be_started_changes_nothing(
     pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the system allows no more threads, the pool doesn't keep requesting one."""
+    """If the system allows no more threads, the call is served and the pool keeps its size."""
 
     def serve() -> int:
         for _ in range(WORKERS):
@@ -208,7 +208,10 @@ def served_together(pool: ThreadPoolExecutor, count: int) -> bool:
 
 
 def test_queued_calls_are_served_after_widening(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """The call that requests more threads may be the last one for a while."""
+    """`set_max_workers` also starts threads for calls that are queued already.
+
+    There may be no later call that would start them.
+    """
     begun = threading.Semaphore(0)
 
     def wait() -> None:
@@ -228,7 +231,7 @@ def test_queued_calls_are_served_after_widening(pool: ThreadPoolExecutor, end: t
 
 
 def test_the_first_requested_size_stays(pool: ThreadPoolExecutor) -> None:
-    """Many resources request it, and the first size stays, in addition to waiting workers."""
+    """If several resources request different sizes, the pool keeps the first requested size."""
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
     pool.submit(set_max_workers, 16).result(HANG_SECONDS)
 
@@ -238,14 +241,14 @@ def test_the_first_requested_size_stays(pool: ThreadPoolExecutor) -> None:
 
 
 def test_a_pool_never_shrinks(pool: ThreadPoolExecutor) -> None:
-    """JUSTT_WORKERS=4 doesn't change the host."""
+    """`set_max_workers` with fewer workers than the pool has, as with JUSTT_WORKERS=1, doesn't change the pool."""
     pool.submit(set_max_workers, 1).result(HANG_SECONDS)
 
     assert pool._max_workers == WORKERS
 
 
 def test_an_earlier_wait_gives_back_only_its_own_thread(pool: ThreadPoolExecutor, end: threading.Event) -> None:
-    """Sizes add up, in any order of start and end."""
+    """If `set_max_workers(8)` is called during a wait, the pool has seven workers after the wait."""
     (wait,) = waiting(pool, 1, end)
     pool.submit(set_max_workers, 8).result(HANG_SECONDS)
     width_meanwhile = pool._max_workers
@@ -256,7 +259,10 @@ def test_an_earlier_wait_gives_back_only_its_own_thread(pool: ThreadPoolExecutor
 
 
 def test_thread_pool_works_in_every_installed_python() -> None:
-    """The standard library's internals may differ between versions; the size is right in each."""
+    """In each installed Python, the pool serves 20 waits and ten other calls at once, and then has the requested size.
+
+    The pool's internals may differ between versions of Python.
+    """
     program = f"""
 import importlib.util, sys, threading
 from concurrent.futures import ThreadPoolExecutor

@@ -107,7 +107,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
-    """Run the type checker once over all files, in strict mode, as in the project's own configuration."""
+    """Run the type checker once over all files, in strict mode and with the project's configuration."""
     folder = tmp_path_factory.mktemp("rejected")
     names = {}
     for number, (title, (statement, _)) in enumerate(REJECTED.items()):
@@ -136,14 +136,14 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
 
 
 def test_the_documented_uses_are_accepted(verdict: Verdict) -> None:
-    """Every class, argument and output works as documented, with the right types."""
+    """The type checker reports no error in a program that uses each class, argument and output as documented."""
     assert verdict.errors.get(ACCEPTED.name, []) == [], verdict.output
     assert ACCEPTED.name not in verdict.output
 
 
 @pytest.mark.parametrize("title", REJECTED)
 def test_a_mistake_is_reported_at_its_line(title: str, verdict: Verdict) -> None:
-    """Only the mistake itself is reported."""
+    """For a program with one mistake, the type checker reports exactly one error, at the line of the mistake."""
     statement, code = REJECTED[title]
     line = (PRELUDE + statement).count("\n") + 1
 
@@ -151,6 +151,9 @@ def test_a_mistake_is_reported_at_its_line(title: str, verdict: Verdict) -> None
 
 
 def test_the_package_is_marked_as_typed() -> None:
-    """Without the marker, a type checker ignores every annotation of an installed package."""
+    """The package contains `py.typed`.
+
+    Without this file, a type checker would ignore the annotations of the installed package.
+    """
     assert pulumi_justt.__file__ is not None
     assert (Path(pulumi_justt.__file__).parent / "py.typed").is_file()

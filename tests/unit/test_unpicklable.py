@@ -104,7 +104,7 @@ def client() -> JusttClient:
 
 
 def core() -> IntegrationLifecycle:
-    """Create a core that has created an integration."""
+    """Create a lifecycle that has created an integration."""
     made = IntegrationLifecycle(settings(), client=client, tell=lambda _: None)
     made.creator.create("urn", inputs())
     return made
@@ -118,21 +118,21 @@ def redactor() -> Redactor:
 
 
 def replacements() -> Replacements:
-    """Return the inputs of a resource that is not created yet."""
+    """Create the record of a replaced resource, whose inputs contain credentials and which is not created yet."""
     made = Replacements()
     made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}}, is_accepted=True)
     return made
 
 
 def ownership() -> Ownership:
-    """Create the ownership of a program's resources."""
+    """Create the ownership of a program with one resource that has credentials."""
     made = session().ownership
     made.note_check("urn", {"secretPayload": {"apiKey": PAYLOAD}})
     return made
 
 
 def session() -> Session:
-    """Create the shared state of a process."""
+    """Create the state that all calls of a process share."""
     return Session("http://127.0.0.1:9/v1", redactor=redactor())
 
 
@@ -165,18 +165,18 @@ def state() -> State:
 
 
 def view() -> account_records.View:
-    """Create a stack with its settings and its state."""
+    """Create the command line's view of a stack: the stack, its settings and its state."""
     return account_records.View(stack(), settings(), state(), {"urn": settings()})
 
 
 def case() -> Case:
-    """Create a pending create."""
+    """Create a case of `recover`: a create that is pending in the state."""
     pending = state().pending()[0]
     return Case(pending.urn, "", needs_decision=True, pending=pending)
 
 
 def found() -> Found:
-    """Create a managed integration."""
+    """Create an entry of `list`: an integration and the resource that manages it."""
     record = RemoteRecord(integration_id="i", source="stripe", status="PENDING")
     return Found(
         record, account_records.Account(settings(), None), tuple(account_records.managed([view()])["simulator", "i"])
@@ -184,7 +184,7 @@ def found() -> Found:
 
 
 def answer() -> ImportAnswer:
-    """Create a user's answers for an integration."""
+    """Create the answers to the prompts of `import` for one integration."""
     return ImportAnswer("r", {}, "APIKEY_ONLY", {"apiKey": PAYLOAD})
 
 
@@ -203,7 +203,7 @@ def importer() -> Importer:
 
 
 def shapes() -> Iterator[tuple[str, Callable[[], object]]]:
-    """Yield a factory for each credential type with the secret in all of its fields."""
+    """Yield a factory for each credential type, which puts the secret into all fields."""
     for secret_type, shape in credentials.CREDENTIAL_TYPES.items():
         payload = dict.fromkeys(shape.wire_fields(), PAYLOAD)
         yield shape.__name__, functools.partial(credentials.from_wire, secret_type, payload)
@@ -326,7 +326,7 @@ HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidat
 
 
 def forms(holder: object) -> Iterator[str]:
-    """Yield each text that software creates from an object by default."""
+    """Yield each text that Python, logging or pydantic creates from an object."""
     yield from (repr(holder), str(holder), f"{holder}", f"{holder!a:>9}", string.Template("$it").substitute(it=holder))
     yield from (pprint.pformat({"holder": [holder]}), reprlib.repr(holder), repr(ValueError(holder)))
     log = io.StringIO()
@@ -342,7 +342,7 @@ def forms(holder: object) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", HOLDERS)
 def test_no_text_form_shows_a_value(name: str) -> None:
-    """No value is in the output of code that prints, formats, logs or dumps an object."""
+    """Printing, formatting, logging or dumping an object that holds a secret shows no part of the secret."""
     holder = HOLDERS[name]()
 
     for form in forms(holder):
@@ -353,7 +353,10 @@ def test_no_text_form_shows_a_value(name: str) -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("name", HOLDERS)
 def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
-    """The pickle of an object has no secrets, or pickling fails with an error without secrets."""
+    """The pickle of an object that holds a secret doesn't contain the secret.
+
+    If the object can't be pickled, the error doesn't contain it either.
+    """
     try:
         result = pickle.dumps(HOLDERS[name](), protocol)
     except (TypeError, AttributeError, pickle.PicklingError) as error:
@@ -364,7 +367,7 @@ def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
 
 @pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
 def test_public_values_may_be_copied(name: str) -> None:
-    """A copy is the immutable object itself, and doesn't use a pickle."""
+    """Copying one of these immutable objects returns the object itself, and doesn't use a pickle."""
     holder = HOLDERS[name]()
 
     assert copy.copy(holder) is holder
@@ -373,13 +376,13 @@ def test_public_values_may_be_copied(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
 def test_a_refused_pickle_says_why(name: str) -> None:
-    """The error names the class and the reason."""
+    """When an object with secrets is pickled, the error says that a pickle would show the object's secrets."""
     with pytest.raises(TypeError, match="holds secrets, which a pickle would show"):
         pickle.dumps(HOLDERS[name]())
 
 
 def test_the_objects_contain_the_secrets() -> None:
-    """The objects do contain the secrets: reading their fields shows them."""
+    """The objects that the other tests examine do contain the secrets: their fields return the secrets."""
     held: dict[str, Any] = {name: HOLDERS[name]() for name in HOLDERS}
 
     assert held["ApiKeyOnly"].api_key == PAYLOAD
@@ -390,7 +393,7 @@ def test_the_objects_contain_the_secrets() -> None:
 
 
 def test_each_class_is_tested_or_listed_as_harmless() -> None:
-    """A new class with fields must be tested here, or be listed as harmless."""
+    """Every class of the package with fields is either one of the tested holders of secrets, or listed as harmless."""
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         if "simulator" in path.parts:
@@ -414,7 +417,10 @@ def calls() -> Iterator[tuple[str, str]]:
 
 
 def test_secrets_are_unwrapped_in_one_function() -> None:
-    """One function unwraps, two functions call it, and their callers are listed here for a reviewer."""
+    """Only `reveal` calls `get_secret_value`.
+
+    Its callers, and the callers of these, are pinned, so that a reviewer sees each new one.
+    """
     callers: dict[str, set[str]] = {}
     for called, caller in calls():
         callers.setdefault(called, set()).add(caller)
