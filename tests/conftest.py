@@ -88,7 +88,7 @@ def simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Stack]:
-    """Create a stack that uses the simulator; afterwards, check that no secret leaked from it."""
+    """Create a stack that uses the simulator. After the test, check that no secret leaked from the stack."""
     made = Stack(tmp_path, engine_bin)
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
     made.provide({"stripeKey": canary("stripe")})
@@ -109,7 +109,7 @@ def project(tmp_path: Path, simulator: SimulatorServer) -> Iterator[FakePulumi]:
 
 @pytest.fixture
 def theirs(simulator: SimulatorServer) -> Callable[..., str]:
-    """Return a function that creates an integration outside of the stack and returns its id."""
+    """Return a function that creates an integration at Justt, outside of the stack, and returns its id."""
 
     def add(source: str = "stripe", account: str | None = None, status: str | None = None) -> str:
         new = NewIntegration("by hand", "By hand", source, "APIKEY_ONLY", "", ("apiKey",), None)

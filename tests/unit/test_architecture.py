@@ -109,7 +109,7 @@ def own_imports(module: str, *, with_types: bool = False) -> set[str]:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the modules that a new interpreter has loaded after *statement*."""
+    """Run *statement* in a new interpreter, and return the modules that the interpreter has then loaded."""
     code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
@@ -249,7 +249,7 @@ def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
     assert (texts | attributes) & known == set()
 
 
-def test_the_public_names() -> None:
+def test_the_public_names_are_pinned() -> None:
     """`__all__` of the package and of `credentials` equals the pinned names, so each change of it is a decision."""
     assert pulumi_justt.__all__ == [
         "Deactivation",
@@ -317,7 +317,7 @@ def test_a_preview_loads_no_http_library() -> None:
 
 
 def test_the_provider_process_exits_without_a_garbage_collection() -> None:
-    """After a `check`, nine tenths of the process's objects are excluded from garbage collection.
+    """After a `check`, at least nine tenths of the process's objects are excluded from garbage collection.
 
     Otherwise the CLI would wait for a collection when the process exits.
     """

@@ -153,7 +153,7 @@ def test_tuples_and_text_enums_are_accepted() -> None:
     ],
 )
 def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
-    """For an argument that JSON can't represent exactly, the error names its path, its type and what to write instead.
+    """For an argument that can't be sent unchanged, the error names its path, its type and what to write instead.
 
     The error doesn't show the value.
     """

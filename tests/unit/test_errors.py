@@ -128,7 +128,7 @@ def test_an_exception_keeps_its_facts_as_attributes() -> None:
         (b"x", "bytes"),
     ],
 )
-def test_describe_type(value: object, shape: str) -> None:
+def test_describe_type_shows_keys_and_types(value: object, shape: str) -> None:
     """`describe_type` returns the keys and types of a value's first two levels, and shortens long objects and keys."""
     assert shape == describe_type(value)
 

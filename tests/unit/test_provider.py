@@ -76,7 +76,7 @@ class Core:
     check = diff = create = read = update = delete = _called
 
     def may_have_created(self, _inputs: object) -> bool:
-        """Return the value that the test sets."""
+        """Return whether the test says that a create may have made an integration."""
         return self.is_in_doubt
 
 
@@ -113,7 +113,7 @@ def at(simulator: SimulatorServer) -> IntegrationProvider:
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorServer]:
-    """Yield a simulator."""
+    """Start one simulator for all tests of the module."""
     with SimulatorServer() as running:
         yield running
 

@@ -426,7 +426,7 @@ def test_records_while_a_credential_is_unavailable(field: str, missing: str, *, 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The redactor finds the credentials in environment variables, such as proxy passwords and the passphrase.
 
-    It ignores a value that is too short to search for: Justt never gets these values.
+    It ignores a Pulumi token that is too short to search for, because Justt never gets the token.
     """
     for name, value in {
         "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
@@ -555,7 +555,7 @@ def test_the_secret_scanner_finds_nothing_in_shown_text() -> None:
 
 
 def base58(text: str) -> str:
-    """Encode a text in base58."""
+    """Encode a text in base58, an encoding that the redactor doesn't recognize."""
     number, digits = int.from_bytes(text.encode(), "big"), ""
     while number:
         number, digit = divmod(number, 58)

@@ -370,7 +370,7 @@ def test_paths_that_a_wait_lacks_are_refused(options: dict[str, Any], message: s
         with_checked_ready_paths(ResourceOptions(**options))
 
 
-def test_the_secret_outputs_of_a_wait() -> None:
+def test_the_secret_outputs_of_a_wait_are_translated() -> None:
     """`additional_secret_outputs` of an `IntegrationReady` accepts an output's Python name."""
     checked = with_checked_ready_paths(ResourceOptions(additional_secret_outputs=["go_live_date"]))
 

@@ -20,7 +20,7 @@ WORKERS = 2
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Return a pool like the host's."""
+    """Return a thread pool like the host's, but with two threads."""
     with ThreadPoolExecutor(WORKERS) as running:
         yield running
 
@@ -85,7 +85,10 @@ def test_waits_starve_no_call_after_a_queue(pool: ThreadPoolExecutor, end: threa
 def test_a_call_that_ends_meanwhile_does_not_count_as_idle(
     pool: ThreadPoolExecutor, end: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each wait starts a thread, even if another thread ends its call just before."""
+    """Each wait starts a thread, even if another thread ends its call just before.
+
+    The pool doesn't count that thread as idle.
+    """
     start = pool._adjust_thread_count
 
     def start_after_a_call_ended() -> None:

@@ -69,7 +69,7 @@ SOURCE = Path(pulumi_justt.__file__).parent
 
 @pytest.fixture(autouse=True)
 def traces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the test, restore the process-wide state that a configured provider changes."""
+    """Restore `sys.tracebacklimit` after the test, because a configured provider changes it."""
     monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
 
 
@@ -140,7 +140,7 @@ _Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
 
 
 def provider(kind: Callable[[], _Provider]) -> _Provider:
-    """Create a provider with its configuration."""
+    """Create a provider that the host has configured with the key."""
     made = kind()
     made.configure(ConfigureRequest(Config({"justt:apiKey": KEY}, "shop")))
     return made
@@ -189,7 +189,7 @@ def answer() -> ImportAnswer:
 
 
 def plan() -> Plan:
-    """Create the plan of an import."""
+    """Create the plan of an import of one integration, with its credentials."""
     candidate = Candidate(RemoteRecord(integration_id="i", source="stripe", status="PENDING"), None)
     one = Import(candidate, answer(), "r", "r", {"secretPayload": {"apiKey": PAYLOAD}}, {"apiKey": "rApiKey"})
     return Plan([one], None)
@@ -367,7 +367,7 @@ def test_no_pickle_holds_a_value(name: str, protocol: int) -> None:
 
 @pytest.mark.parametrize("name", ["ApiKeyOnly", "Unlisted", "Settings", "Inputs"])
 def test_public_values_may_be_copied(name: str) -> None:
-    """Copying one of these immutable objects returns the object itself, and doesn't use a pickle."""
+    """Copying credentials, settings or inputs returns the object itself, and doesn't use a pickle."""
     holder = HOLDERS[name]()
 
     assert copy.copy(holder) is holder

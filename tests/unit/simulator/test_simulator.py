@@ -50,7 +50,7 @@ class Api:
         self.control = control
 
     def configure(self, **changes: object) -> None:
-        """Change options through the control endpoint."""
+        """Change options of the simulator through the control endpoint."""
         assert self.control.patch("/options", json=changes).status_code == 200
 
     def create(self, account: str | None = None, **changes: object) -> str:
@@ -65,7 +65,7 @@ class Api:
         return self.http.get(f"/integrations/{integration_id}", headers=account_header(account))
 
     def end(self, integration_id: str, account: str | None = None, **changes: object) -> httpx.Response:
-        """Deactivate one integration."""
+        """Deactivate one integration, and return the response."""
         return self.http.request(
             "DELETE",
             f"/integrations/{integration_id}",
@@ -74,7 +74,7 @@ class Api:
         )
 
     def status(self, integration_id: str) -> str:
-        """Return the status that the API shows."""
+        """Return the status of an integration that the API shows."""
         status: str = self.read(integration_id).json()["status"]
         return status
 

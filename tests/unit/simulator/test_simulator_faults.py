@@ -31,11 +31,11 @@ class Api:
         self.http = http
 
     def fault(self, *texts: str) -> None:
-        """Replace all faults."""
+        """Replace all faults of the simulator."""
         self.simulator.faults = [Fault.parse(text) for text in texts]
 
     def create(self, account: str | None = None, **changes: object) -> httpx.Response:
-        """Create an integration."""
+        """Create an integration, and return the response."""
         return self.http.post("/integrations", json=new_body(**changes), headers=account_header(account))
 
     def created(self, account: str | None = None, **changes: object) -> str:
@@ -46,11 +46,11 @@ class Api:
         return integration_id
 
     def statuses(self, count: int, method: str = "GET", path: str = "/integrations") -> list[int]:
-        """Send requests and return the statuses of the responses."""
+        """Send *count* requests, and return the statuses of the responses."""
         return [self.http.request(method, path).status_code for _ in range(count)]
 
     def listed(self, **query: int) -> list[str]:
-        """Return the ids on one page."""
+        """Return the ids on one page of the list."""
         return [item["integrationId"] for item in self.http.get("/integrations", params=query).json()]
 
     def ids(self) -> list[str]:
@@ -58,11 +58,11 @@ class Api:
         return [record.id for record in self.simulator.records.integrations()]
 
     def fired(self) -> list[tuple[str, str, str, str | None]]:
-        """Return the events: method, path, name and id."""
+        """Return the effects of faults so far, each as method, path, fault and id."""
         return [(each.method, each.path, each.fault.what, each.id) for each in self.simulator.fired]
 
     def journal(self) -> list[tuple[int, tuple[str, ...]]]:
-        """Return the status and the faults of each request."""
+        """Return the status and the faults of each recorded request."""
         return [(exchange.status, exchange.faults) for exchange in self.simulator.requests]
 
 
@@ -404,7 +404,7 @@ def test_move_shifts_the_pages(api: Api, order: str) -> None:
     assert set(api.ids()) == {*ids, other}
 
 
-def test_shifts_of_an_empty_list(api: Api) -> None:
+def test_an_empty_list_has_nothing_to_move(api: Api) -> None:
     """On an empty list, the fault `shift=move` changes nothing, and `shift=insert` inserts the first record."""
     api.fault("GET /integrations shift=move")
     assert api.listed() == []

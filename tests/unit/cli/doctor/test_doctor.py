@@ -136,8 +136,8 @@ def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs
 def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
     """Doctor reports each pending operation.
 
-    The remediation is `recover` for a create, `pulumi up` for this provider's other operations, and `pulumi refresh`
-    for another provider's.
+    The remediation is `recover` for a create that may have made an integration, and `pulumi up` for this provider's
+    other operations. For another provider's operation, it is `pulumi refresh`.
     """
     bucket = {"urn": f"{STACK}::aws:s3:Bucket::b", "type": "aws:s3:Bucket"}
     waiting = {"urn": f"{STACK}::{READY}::ready", "type": READY}
@@ -270,7 +270,7 @@ def test_a_refused_key_is_a_finding(project: FakePulumi, simulator: SimulatorSer
     assert bad["integration"][0]["verdict"] == "not checked"
 
 
-def test_no_response_is_not_checked(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_response_is_no_finding(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the API doesn't respond, doctor reports the account and its integrations as not checked, and exits with 3."""
     project.state([integration("mine", theirs())])
 

@@ -21,7 +21,7 @@ LOST = f"{STACK}::{TYPE}::lost"
 
 
 def checks(project: FakePulumi, *arguments: str, code: int, **environ: str) -> list[dict[str, Any]]:
-    """Run doctor, and return its results."""
+    """Run doctor, assert its exit code, and return the results of its checks."""
     result = project.run("doctor", "--json", *arguments, environ=environ)
     assert result.exit_code == code, result.output
     found: list[dict[str, Any]] = json.loads(result.stdout)["checks"]
@@ -270,7 +270,7 @@ def test_an_adoption_by_another_stack_is_one_line(project: FakePulumi, simulator
 
 @pytest.mark.parametrize("is_left", ["gone", "owned", "another"])
 def test_an_obsolete_adoption_is_a_finding(project: FakePulumi, simulator: SimulatorServer, is_left: str) -> None:
-    """If the journal names an adopter that its stack no longer has, doctor reports it and names the file to remove.
+    """If the adopter that the journal names no longer has the integration, doctor names the file to remove.
 
     A former adoption by the owner itself is no finding.
     """
@@ -289,7 +289,7 @@ def test_an_obsolete_adoption_is_a_finding(project: FakePulumi, simulator: Simul
 
     found = of_journal(project, "-s", "dev", "-s", "prod", code=1)
 
-    # The resource that owns it now adopted it before.
+    # In the case "owned", the adopter has become the owner, so its adoption record is not obsolete.
     gone = (same,) if is_left == "owned" else (same, elsewhere)
     stale = [check for check in found if check["verdict"] == "finding" and check["stack"] == "dev"]
     assert [check["text"] for check in stale] == [

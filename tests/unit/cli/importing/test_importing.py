@@ -86,7 +86,7 @@ def candidates() -> list[Candidate]:
         ("", []),
     ],
 )
-def test_picking_candidates(text: str, numbers: list[int]) -> None:
+def test_candidates_are_picked_by_number_range_or_id(text: str, numbers: list[int]) -> None:
     """The user can select candidates by numbers, ranges, ids and `all`, in any combination.
 
     Each candidate is selected once.
@@ -206,7 +206,7 @@ def test_problems_of_ids_and_answers_are_reported_together(
     ]
 
 
-def test_nothing_to_import(project: FakePulumi) -> None:
+def test_an_account_without_candidates_is_no_error(project: FakePulumi) -> None:
     """If an account has no candidates, `import` says so without a prompt, and exits with 0."""
     for arguments in (["--all"], []):
         result = project.run("import", *arguments)
@@ -234,7 +234,7 @@ def test_an_api_error_ends_the_command(project: FakePulumi, simulator: Simulator
     assert "error: verifying x: Justt answered 403" in result.stderr
 
 
-def test_options_that_exclude_each_other(project: FakePulumi) -> None:
+def test_id_and_all_exclude_each_other(project: FakePulumi) -> None:
     """`import` with both `--id` and `--all` is a usage error."""
     assert project.run("import", "--all", "--id", "x").exit_code == 2
 
@@ -325,7 +325,7 @@ def test_a_pending_decision_of_recover_is_refused(
     )
 
 
-def test_no_protect(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+def test_no_protect_leaves_out_deletion_protection(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
     """With `import --no-protect`, neither the program nor the state has `deletion_protection`."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
@@ -547,9 +547,9 @@ def test_values_become_secrets_of_the_configuration(project: FakePulumi, theirs:
 def test_the_configuration_is_not_overwritten(
     project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, answers: Answers
 ) -> None:
-    """If the configuration has a key already, `import` is refused.
+    """If the configuration has a credential's key already, `import` is refused.
 
-    With `--no-config`, `import` sets no configuration and shows the commands that do.
+    With `--no-config`, `import` imports the integration and shows the commands that set the configuration.
     """
     secret = {"justt:apiKey": "a-key-of-the-simulator", "shop:stripeEuApiKey": "another"}
     project.config({"justt:baseUrl": simulator.base_url}, secret)
@@ -737,7 +737,7 @@ def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs
     assert (tmp_path / "there").read_text() == "mine"
 
 
-def test_a_file_that_cannot_be_written(
+def test_a_file_that_cannot_be_written_is_an_error(
     project: FakePulumi, theirs: Theirs, answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the folder of `--out` doesn't exist, `import` is refused at its start.
@@ -824,7 +824,10 @@ TYPED = {
 
 @pytest.mark.parametrize("shape", TYPED)
 def test_prompts_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path, shape: str) -> None:
-    """For each type of credentials, `import` prompts for the fields, and the generated program contains no secret."""
+    """For each type of credentials, `import` prompts for the fields.
+
+    Neither the output nor the generated program contains a secret.
+    """
     assert TYPED.keys() == {each.__name__ for each in CREDENTIAL_TYPES.values()}
     (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nsecret-value\n-----END PRIVATE KEY-----\n")
     fields = [text.replace("FILE", str(tmp_path / "key.pem")) for text in TYPED[shape]]
@@ -999,7 +1002,7 @@ def test_ambiguous_answers_are_refused(project: FakePulumi, tmp_path: Path, answ
     assert changing(project) == []
 
 
-def test_answers_in_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
+def test_answers_may_be_json(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
     """`import` reads an answers file in JSON with tabs and surrogate pairs, which YAML does not accept."""
     answers = {
         theirs(): {

@@ -178,7 +178,7 @@ def test_a_pending_operation_and_its_intent_are_one_case(
 ) -> None:
     """If a create has a pending operation and an intent, `recover` shows one case.
 
-    Its decision changes both, and a claimed id then belongs to the resource.
+    The user's decision settles both. After a claim, the journal says that the id belongs to the resource.
     """
     lost, other = theirs(), theirs()
     begun(lost)

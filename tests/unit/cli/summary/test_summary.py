@@ -63,7 +63,7 @@ def changed(
     kind: str = INTEGRATION,
     **recorded: object,
 ) -> dict[str, Any]:
-    """Return a step in which *paths* differ."""
+    """Return a step in which *paths* differ between the old and the new inputs."""
     detail = {path: {"kind": "update", "inputDiff": True} for path in paths}
     return step(operation, kind, oldState=state(olds, **recorded), newState=state(news), detailedDiff=detail)
 
@@ -227,7 +227,7 @@ def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> 
         (step("delete", "aws:s3:Bucket", oldState=state(RECORDED)), []),
     ],
 )
-def test_explanations(found: Mapping[str, Any], means: list[str]) -> None:
+def test_a_change_of_our_resources_is_explained(found: Mapping[str, Any], means: list[str]) -> None:
     """The comment explains what a change of this provider's resource means at Justt.
 
     It doesn't explain changes of another provider's resources.
@@ -381,7 +381,7 @@ def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
             assert {old, new} == {HIDDEN}
 
 
-def test_a_resource_of_another_provider() -> None:
+def test_another_provider_s_properties_keep_their_names() -> None:
     """The comment shows the properties of another provider's resource under their own names.
 
     It compares the outputs if the engine compared them.
@@ -459,7 +459,7 @@ def test_the_most_important_operations_come_first() -> None:
     assert found[-1].explanations == ("left over from an earlier replacement: it stops at once",)
 
 
-def test_diagnostics() -> None:
+def test_errors_come_before_notes_and_warnings() -> None:
     """The comment shows errors before the provider's notes and warnings, and leaves out the middle of a long message.
 
     It leaves out what the program prints.
@@ -523,7 +523,7 @@ def test_an_unknown_severity_is_an_error() -> None:
     assert read(diagnostics=[{"severity": "fatal", "message": "boom"}]).has_failed
 
 
-def test_the_marker_and_the_title() -> None:
+def test_the_marker_depends_only_on_the_title() -> None:
     """The comment begins with an HTML comment that depends only on the title.
 
     No title can end this HTML comment early.
@@ -729,7 +729,7 @@ GOLDEN = ROOT / "tests" / "data" / "summaries"
 
 
 def assert_golden(name: str, found: str) -> None:
-    """Compare *found* with a golden file, or update the file."""
+    """Assert that *found* equals the recorded text, or record it if the environment says so."""
     path = GOLDEN / name
     if os.environ.get(UPDATE) == "1":
         path.write_text(found)
@@ -739,7 +739,7 @@ def assert_golden(name: str, found: str) -> None:
 
 
 @pytest.mark.usefixtures("pinned_engine")
-def test_the_real_json(stack: Stack, simulator: SimulatorServer) -> None:
+def test_the_comments_for_the_real_json_are_the_recorded_ones(stack: Stack, simulator: SimulatorServer) -> None:
     """The comments for previews and a refresh by the real CLI equal the recorded texts.
 
     A log of events and an empty output are refused.
@@ -806,7 +806,7 @@ def test_an_input_that_is_no_preview_is_refused(text: str, expected: str) -> Non
     assert result.output.count("\n") == 1
 
 
-def test_title_and_json() -> None:
+def test_summary_obeys_title_and_json() -> None:
     """`summary --title` prints a comment with that title.
 
     `summary --json` prints the content of the comment as JSON.
