@@ -27,7 +27,7 @@ from support.fake_pulumi import FakePulumi
 from support.harness import Stack
 from support.secret_scanner import canary
 
-# A slow machine must not fail a test.
+# Hypothesis must not fail a test because the machine is slow.
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("at any speed")
 

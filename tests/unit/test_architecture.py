@@ -338,7 +338,7 @@ def test_the_provider_process_exits_without_a_garbage_collection() -> None:
 def test_the_client_needs_no_extra() -> None:
     """An interpreter that imports the core and the client loads httpx.
 
-    It loads neither the simulator, nor aiohttp, nor the command line.
+    The interpreter loads neither the simulator, nor aiohttp, nor the command line.
     """
     loaded = loaded_by("import pulumi_justt.core.integration, pulumi_justt.api.client")
 
@@ -450,7 +450,7 @@ def test_the_state_of_a_minimal_resource() -> None:
 def test_the_state_of_a_full_resource() -> None:
     """After the create of a resource with all arguments, the state has the pinned keys and no others.
 
-    This includes the keys of the payload.
+    The keys of the payload are pinned too.
     """
     inputs, outputs = stored(run_program(full))
 
@@ -498,7 +498,7 @@ def test_the_state_of_a_wait() -> None:
 def test_the_type_and_the_blob_of_a_resource_are_pinned() -> None:
     """The requests that register both kinds of resources have the pinned type, which is part of each URN.
 
-    They have the stored provider as a plain property, not as a secret.
+    The requests have the stored provider as a plain property, not as a secret.
     """
     request = run_program(minimal).registered[0]
 

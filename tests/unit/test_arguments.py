@@ -90,7 +90,7 @@ def test_json_values_are_sent_unchanged(value: object) -> None:
 def test_tuples_and_text_enums_are_accepted() -> None:
     """`sendable` returns a tuple as a list, and a member of a string Enum as a string.
 
-    It accepts 32 levels of lists.
+    `sendable` accepts 32 levels of lists.
     """
     assert sendable("it", "name", ("a", Text.A)) == ["a", "a"]
     assert sendable("it", "name", nested(32)) == nested(32)

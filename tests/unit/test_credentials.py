@@ -324,7 +324,7 @@ def test_an_unlisted_type_has_no_problems() -> None:
 def test_sftp_needs_a_password_or_a_private_key(payload: dict[str, str], found: list[tuple[str, str]]) -> None:
     """`validate` accepts `Sftp` credentials that have a password or a private key.
 
-    It reports credentials that have only a user name, with or without a passphrase.
+    `validate` reports credentials that have only a user name, with or without a passphrase.
     """
     assert list(validate("sftp", payload)) == found
 

@@ -169,7 +169,7 @@ def test_a_similar_word_is_suggested(word: str, hint: str) -> None:
 def test_nearest_gives_the_same_result_as_difflib() -> None:
     """For 3,000 random words, `nearest` suggests the same word as difflib.
 
-    It doesn't import difflib, because a program may have a module with that name.
+    `nearest` doesn't import difflib, because a program may have a module with that name.
     """
     of = random.Random(1)  # noqa: S311 - not a secret
     for _ in range(3_000):

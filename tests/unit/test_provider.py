@@ -140,7 +140,7 @@ def shown(call: Callable[[], object]) -> str:
 def test_our_errors_are_one_paragraph(method: str) -> None:
     """When the core raises a `JusttError`, the terminal shows the class name and the text on one line.
 
-    It shows neither the module's name nor a traceback.
+    The terminal shows neither the module's name nor a traceback.
     """
     provider = over(Core(error=JusttError("what we tried: what came back. What to do.")))
 
@@ -319,7 +319,7 @@ def test_infinity_stays_a_float() -> None:
 def test_unknown_values_are_translated_both_ways() -> None:
     """In a preview, `check` passes the engine's unknown values to the core as the core's marker.
 
-    It returns the core's markers to the engine as unknown values, at every depth.
+    `check` returns the core's markers to the engine as unknown values, at every depth.
     """
     marked = {"a": UNKNOWN, "b": {"c": [1, UNKNOWN]}}
     core = Core(SimpleNamespace(inputs=marked, failures=[]))
@@ -623,7 +623,7 @@ def test_the_whole_lifecycle_works_with_the_simulator(
 ) -> None:
     """With the simulator, the provider checks, creates, reads, updates and deletes an integration.
 
-    It prints its note and its warning to stderr.
+    The provider prints its note and its warning to stderr.
     """
     provider = at(simulator)
     inputs = provider.check({}, {**NEWS, "deactivation": {"deactivationType": "dueDate", "afterDays": 0.0}}).inputs

@@ -84,7 +84,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda secret: repr(secret.encode()),
     "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
     "octal": octets("\\{:03o}"),
-    # Separate, since a backslash before a digit would be an escape, too.
+    # This form writes no backslash before a digit, because both together would be another escape.
     "octal, short": lambda secret: (
         " " + re.sub(r"[!-/:-@\[-`{-~](?![0-7])", lambda found: f"\\{ord(found.group()):o}", secret)
     ),
@@ -234,7 +234,7 @@ def test_a_secret_at_the_truncation_point_is_hidden(secret: str) -> None:
 def test_harmless_words_are_shown() -> None:
     """The redactor shows texts whose words only resemble a credential.
 
-    It also shows common parts of a credential, such as a PEM header.
+    The redactor also shows common parts of a credential, such as a PEM header.
     """
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
     redactor = knowing(CANARY, pem, "stripe-user", {"deep": [70_370_370, True, None]}, "", " ")
@@ -265,7 +265,7 @@ def test_foreign_text_becomes_one_line(text: str, line: str) -> None:
     assert Redactor().redact(text) == line
 
 
-# The parts of escapes, combined in ways that no standard defines.
+# Parts of escapes. The test combines them in ways that no standard defines.
 PIECES = (*"\\xuUN{}+079fFhH&#;$%~=3c_'- no,bé۳\n", "\r\n", "0x", "0h", "&H", "x003C_", "d83d", "de00", "0b101")
 
 
@@ -351,7 +351,7 @@ def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
 def test_records_are_searched_for_whole_credentials() -> None:
     """`is_clean_record` accepts fields with a part of a user name, which an id may contain by chance.
 
-    It refuses fields that contain a whole credential, encoded or not.
+    `is_clean_record` refuses fields that contain a whole credential, encoded or not.
     """
     redactor = knowing("int1", "integration-user", "12345678", CANARY)
 
@@ -426,7 +426,7 @@ def test_records_while_a_credential_is_unavailable(field: str, missing: str, *, 
 def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """The redactor finds the credentials in environment variables, such as proxy passwords and the passphrase.
 
-    It ignores a Pulumi token that is too short to search for, because Justt never gets the token.
+    The redactor ignores a Pulumi token that is too short to search for, because Justt never gets the token.
     """
     for name, value in {
         "HTTPS_PROXY": "http://user:first%40pass@proxy.example:1",
@@ -470,7 +470,7 @@ def test_redaction_of_any_text_is_fast(text: str) -> None:
 def test_a_very_long_credential_is_found_by_its_parts() -> None:
     """The redactor finds a part of a credential that is about a megabyte long.
 
-    It doesn't index every position of it.
+    The redactor doesn't index every position of it.
     """
     secret = "".join(f"{n:x}" for n in range(200_000))
 

@@ -423,7 +423,7 @@ def test_references_with_the_same_content_are_equal() -> None:
 def test_a_file_that_becomes_a_pipe_does_not_block(tmp_path: Path) -> None:
     """While another thread exchanges a file for a pipe, `from_file` never waits.
 
-    It returns the value or raises an error at once.
+    `from_file` returns the value or raises an error at once.
     """
     path, kept, pipe = tmp_path / "key", tmp_path / "kept", tmp_path / "pipe"
     kept.write_text(CANARY)

@@ -434,7 +434,8 @@ def test_every_resource_has_the_same_blob() -> None:
 def test_a_provider_has_its_own_key_and_the_stacks_settings() -> None:
     """A `justt.Provider` sends its own key, always as a secret.
 
-    It copies the environment and the timeout from the stack's configuration, but neither the key nor the account.
+    The provider copies the environment and the timeout from the stack's configuration, but neither the key nor the
+    account.
     """
     program = run_program(
         lambda: justt.Provider("us", api_key=CANARY),
@@ -474,7 +475,7 @@ def test_a_secret_setting_stays_secret_in_a_provider() -> None:
 def test_a_provider_without_a_key_is_refused(key: Any) -> None:  # noqa: ANN401 - None is the invalid value
     """A `justt.Provider` without a key is refused.
 
-    It would use the environment's key and create integrations in another account.
+    Such a provider would use the environment's key and create integrations in another account.
     """
     with pytest.raises(ValueError, match="the api_key of the provider 'us' is empty"):
         run_program(lambda: justt.Provider("us", api_key=key))
@@ -497,10 +498,7 @@ def seen(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
 
 
 def test_a_wait_copies_the_properties_of_its_integration() -> None:
-    """An `IntegrationReady` sends its integration's id, account, source and external identifier.
-
-    It sends no credentials.
-    """
+    """An `IntegrationReady` sends its integration's id, account, source and external identifier, but no credentials."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=full(), timeout_seconds=60))
 
     assert program.registered[1].type == "pulumi-python:dynamic/justt:IntegrationReady"
@@ -515,7 +513,7 @@ def test_a_wait_copies_the_properties_of_its_integration() -> None:
 
 
 def test_the_default_timeout_of_a_wait_is_five_minutes() -> None:
-    """Without a timeout, an `IntegrationReady` sends 300 seconds. It sends no properties that its integration lacks."""
+    """An `IntegrationReady` sends a timeout of 300 seconds by default, and no properties that its integration lacks."""
     program = run_program(lambda: justt.IntegrationReady("ready", integration=minimal()))
 
     assert program.sent(1) == {
@@ -607,7 +605,7 @@ def test_a_wait_uses_the_key_of_its_integration() -> None:
 def test_a_wait_takes_no_key_from_its_parent() -> None:
     """If the parent has a provider but the integration has none, `IntegrationReady` is refused.
 
-    It would use another key than the integration.
+    The `IntegrationReady` would use another key than the integration.
     """
 
     def build() -> None:

@@ -1,4 +1,4 @@
-"""The size of the SDK host's thread pool. If the pool's internals differ, nothing changes."""
+"""The thread pool of the SDK host: its size, and that nothing changes if the internals of the pool differ."""
 
 from __future__ import annotations
 

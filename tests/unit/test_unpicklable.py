@@ -419,7 +419,7 @@ def calls() -> Iterator[tuple[str, str]]:
 def test_secrets_are_unwrapped_in_one_function() -> None:
     """Only `reveal` calls `get_secret_value`.
 
-    Its callers, and the callers of these, are pinned, so that a reviewer sees each new one.
+    The callers of `reveal`, and their callers, are pinned, so that a reviewer sees each new one.
     """
     callers: dict[str, set[str]] = {}
     for called, caller in calls():

@@ -1,4 +1,4 @@
-"""Valid credential values: the texts for each kind of field, and the numbers."""
+"""Validation of values: the texts for each kind of field, labels, and the numbers that the engine can represent."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_pulumi_color_tags_are_rejected_in_shown_values() -> None:
 def test_values_that_cannot_be_sent_are_reported(value: object, paths: dict[str, str]) -> None:
     """`unsendable` reports each value that JSON or the engine can't represent, by its path at any depth.
 
-    It ignores unknown values.
+    `unsendable` ignores unknown values.
     """
     found = dict(unsendable(value))
     assert found.keys() == paths.keys()

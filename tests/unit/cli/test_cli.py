@@ -1,4 +1,4 @@
-"""The command line: options, output and exit codes."""
+"""The command line: options, output, exit codes, and streams that are closed or full."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_internal_error_exits_with_3(
 ) -> None:
     """If a command fails with an internal error, it exits with 3 and shows the error's type and location.
 
-    It doesn't show the exception's text, which may contain a credential.
+    The command doesn't show the exception's text, which may contain a credential.
     """
     value = canary("value")
 
@@ -172,9 +172,9 @@ COMMANDS = {
     "list --no-such-option": 2,
     "simulator --latency=-1": 3,
 }
-"""Every command, with its exit code where both streams are read."""
+"""Every command, with its exit code if both stdout and stderr have a reader."""
 LOST = ["gone", "closed", *(["full"] if Path("/dev/full").exists() else [])]
-"""How a stream is lost: its reader has ended, it was closed, or its disk is full."""
+"""How a stream is lost: its reader has exited, the stream was closed, or the disk is full."""
 UNBUFFERED, ASCII = {"PYTHONUNBUFFERED": "1"}, {"PYTHONIOENCODING": "ascii"}
 
 
@@ -217,7 +217,7 @@ def test_a_closed_or_full_stdout_exits_with_3(
 ) -> None:
     """If a command can't write to stdout, it exits with 3 and prints only the reason to stderr.
 
-    It prints nothing if stdout's reader has exited, as in `| head -1`.
+    The command prints nothing if stdout's reader has exited, as in `| head -1`.
     """
     reason = {
         "gone": "",
@@ -253,9 +253,9 @@ def test_a_closed_or_full_stderr_changes_nothing(
 ) -> None:
     """If stderr has no reader, is closed or full, a command has the same exit code as usual.
 
-    It doesn't print its errors to stdout.
+    The command doesn't print its errors to stdout.
     """
-    theirs()  # which no stack manages: a finding
+    theirs()  # no stack manages this integration, so doctor has a finding
     code, out, _ = ended(start(project, line, "stderr", how, **environ))
     assert (code, bool(out)) == (COMMANDS[line], COMMANDS[line] < 2)
     assert "rror: " not in out

@@ -24,7 +24,7 @@ PROJECTS = {
 def test_a_project_file_of_any_format_is_found(project: FakePulumi, name: str, place: str, command: list[str]) -> None:
     """Each command finds a project file in YAML or JSON, in the current folder or in a folder above.
 
-    It then reads the configuration of that project's stack.
+    The command then reads the configuration of that project's stack.
     """
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")
@@ -49,7 +49,7 @@ def test_a_project_file_of_any_format_is_found(project: FakePulumi, name: str, p
 def test_the_base_url_of_the_stack_is_used(project: FakePulumi, name: str, command: str, words: str) -> None:
     """If the API key comes from a variable, a command still uses the environment in the stack's configuration.
 
-    This works for each format of the project file.
+    The format of the project file doesn't matter.
     """
     (project.project / "Pulumi.yaml").unlink()
     (project.project / name).write_text(PROJECTS[name], encoding="utf-8")

@@ -79,7 +79,7 @@ ERROR_FORMS = {
     "error": {"error", "message", "errorId"},
     "statusCode": {"message", "statusCode"},
 }
-# The document says object; the guide describes its content.
+# Valid payloads. The document only says that a payload is an object; the guide describes the fields.
 PAYLOADS = {
     "APIKEY_ONLY": {"apiKey": "x"},
     "PUBLIC_SECRET_KEY": {"secretKey": "x"},
@@ -96,7 +96,7 @@ NEW_INTEGRATION: Document = {
     "secretType": "APIKEY_ONLY",
     "secretPayload": {"apiKey": "x"},
 }
-# Our code doesn't call these.
+# The simulator does not serve these operations, because the provider does not call them.
 NOT_SERVED = ("/merchants", "/merchants/{merchantUuid}")
 
 
@@ -161,7 +161,7 @@ def test_every_response_conforms_to_the_document(
 ) -> None:
     """For any generated request, the simulator's response is one that Justt's document describes.
 
-    It refuses invalid requests.
+    The simulator refuses invalid requests.
     """
     complete_payload(case)
     case.call_and_validate(
@@ -206,7 +206,7 @@ def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session:
 def make_meaningful(case: AnyCase, simulator: SimulatorServer, session: requests.Session) -> None:
     """Change a generated request so that it is valid beyond the document.
 
-    It gets a complete payload, an existing id and whole page numbers, and no nulls.
+    The request gets a complete payload, an existing id and whole page numbers, and no nulls.
     """
     body: Any = drop_none(case.body)
     case.body = body
@@ -288,7 +288,7 @@ def test_every_operation_checks_key_and_limit_first() -> None:
 def test_every_operation_except_merchants_is_served(simulator: SimulatorServer, session: requests.Session) -> None:
     """The simulator serves each documented operation except those of merchants.
 
-    It responds to these with a 404 in a documented form.
+    The simulator responds to these with a 404 in a documented form.
     """
     document = yaml.safe_load(COPY.read_text(encoding="utf-8"))
     left_out = {label for label in operations_of(document) if label not in OPERATIONS}
@@ -339,7 +339,7 @@ def test_creation_in_each_envelope_is_documented(form: CreateEnvelope, expected:
 def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Document) -> None:
     """In both envelopes, the response to a read has the form that Justt's document or guide describes.
 
-    It contains the go-live date.
+    The response contains the go-live date.
     """
     with SimulatorServer(Options(read_envelope=form, successful_after=0)) as running:
         integrations = f"{running.base_url}/integrations"
@@ -355,7 +355,7 @@ def test_record_in_each_envelope_is_documented(form: ReadEnvelope, expected: Doc
 def test_errors_in_each_form_are_documented(form: ErrorEnvelope) -> None:
     """In each error form, the simulator's errors conform to Justt's document.
 
-    They have exactly the fields of the documented example, and their status is that of the response.
+    The errors have exactly the fields of the documented example, and their status is that of the response.
     """
     with SimulatorServer(Options(error_envelope=form)) as running:
         integrations = f"{running.base_url}/integrations"

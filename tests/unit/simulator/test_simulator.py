@@ -359,7 +359,7 @@ def test_a_deactivation_must_repeat_the_id_of_its_path(api: Api) -> None:
 def test_deactivation_date_must_be_a_date_time(api: Api, date: object) -> None:
     """The simulator accepts a deactivation date only as a date-time string, as in the OpenAPI document.
 
-    It refuses Unix seconds, which the guide shows.
+    The simulator refuses Unix seconds, which the guide shows.
     """
     created = api.create()
     assert "deactivationDate" in refused(api.end(created, deactivationDate=date), 400)
@@ -380,7 +380,7 @@ def test_deactivation_type_must_be_documented(api: Api) -> None:
 def test_payload_has_what_its_type_requires(api: Api, secret_type: str, way: str) -> None:
     """The simulator accepts each documented secret type with its required fields.
 
-    It refuses a payload that lacks one of them, or has an empty or wrong value.
+    The simulator refuses a payload that lacks one of them, or has an empty or wrong value.
     """
     complete = PAYLOADS[secret_type]
     if way == "complete":
@@ -405,7 +405,7 @@ def test_sftp_takes_a_private_key_instead_of_a_password(api: Api) -> None:
 def test_optional_payload_fields_are_strings(api: Api) -> None:
     """The simulator refuses a documented optional field that is no string.
 
-    It accepts any value in an undocumented field.
+    The simulator accepts any value in an undocumented field.
     """
     api.create(secretPayload={"apiKey": CANARY, "region": 7})
     body = new_body(secretType="HMAC", secretPayload={**PAYLOADS["HMAC"], "merchantCode": 7})
@@ -896,7 +896,7 @@ run(Options(), on_ready=lambda base_url: print(base_url, flush=True))
 def test_foreground_serves_until_a_signal(number: signal.Signals) -> None:
     """`run` passes the base URL to its callback when it serves requests.
 
-    It returns without an error on SIGINT and SIGTERM.
+    `run` returns without an error on SIGINT and SIGTERM.
     """
     command = [sys.executable, "-W", "error", "-c", FOREGROUND]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -936,7 +936,7 @@ def test_foreground_closes_everything_when_it_ends(tmp_path: Path) -> None:
 def test_a_client_that_disconnects_commits_nothing(api: Api) -> None:
     """If a client disconnects within the body of a create, the simulator records a 400 and no integration.
 
-    It continues to serve.
+    The simulator continues to serve.
     """
     url = httpx.URL(api.simulator.base_url)
     assert url.port

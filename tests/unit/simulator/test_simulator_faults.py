@@ -82,7 +82,10 @@ def api() -> Iterator[Api]:
 
 
 def test_latency_delays_a_request_before_it_is_handled(api: Api) -> None:
-    """The latencies of two faults and of the option add up. They also delay a request that the simulator refuses."""
+    """The latencies of two faults and of the option add up.
+
+    The latencies also delay a request that the simulator refuses.
+    """
     api.simulator.options = Options(latency=0.03)
     api.fault("GET * latency=0.03", "GET /integrations latency=0.04")
     begun = time.monotonic()
@@ -111,7 +114,7 @@ def test_status_before_the_commit_does_nothing(api: Api) -> None:
 def test_error_status_has_any_envelope_and_retry_after(api: Api, what: str) -> None:
     """The faults `status` and `status-after-commit` can return each documented error form or a proxy's page.
 
-    They can add a Retry-After in seconds or as a date.
+    Both faults can add a Retry-After in seconds or as a date.
     """
     api.fault(
         f"POST * {what}=429 body=status retry-after=2 times=1",
@@ -416,7 +419,7 @@ def test_an_empty_list_has_nothing_to_move(api: Api) -> None:
 def test_a_second_writer_creates_an_integration(api: Api, when: str) -> None:
     """With `foreign-before-commit` or `foreign-after-commit`, another integration appears in the account of a create.
 
-    It has the create's source or the given one.
+    The new integration has the create's source or the given one.
     """
     api.fault(
         f"POST /integrations foreign-{when}-commit times=1", f"POST /integrations foreign-{when}-commit source=x skip=1"
@@ -543,7 +546,7 @@ def test_faults_begin_with_the_simulator_or_later() -> None:
 def test_control_endpoint_adds_shows_and_removes(api: Api) -> None:
     """The control endpoint adds faults that are written as text.
 
-    It shows how often each has taken effect, and removes all of them.
+    The control endpoint shows how often each has taken effect, and removes all of them.
     """
     url = f"{api.simulator.control_url}/faults"
     texts = ["GET * status=503 times=1", "GET /integrations no-id skip=1"]

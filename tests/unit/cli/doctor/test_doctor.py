@@ -118,7 +118,7 @@ def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, t
 def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs) -> None:
     """Doctor reports each integration that no given stack manages, with the `adopt_id` line that adopts it.
 
-    It doesn't report an INACTIVE integration.
+    Doctor doesn't report an INACTIVE integration.
     """
     stranger, seen, others = theirs(), theirs("adyen"), theirs()
     theirs(status="INACTIVE")
@@ -167,7 +167,7 @@ def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
-    # Neither creates anything at Justt.
+    # A wait and a create that adopts make no integration, so their remediation is that of a delete.
     assert checks[3]["remediation"] == checks[4]["remediation"] == checks[1]["remediation"]
 
 
@@ -220,7 +220,7 @@ def test_outdated_settings_in_the_state_are_named(
 ) -> None:
     """Doctor names each setting that has changed since the last update.
 
-    It shows no values and doesn't decrypt the state.
+    Doctor shows no values and doesn't decrypt the state.
     """
     project.config(before)
     project.state([project.provider()])
@@ -237,7 +237,7 @@ def test_outdated_settings_in_the_state_are_named(
 def test_a_provider_s_own_key_is_not_outdated(project: FakePulumi) -> None:
     """For a `justt.Provider`, doctor reports an environment that differs from the configuration.
 
-    It doesn't report the key, which always differs.
+    Doctor doesn't report the key, which always differs.
     """
     project.config({"justt:environment": "production"}, {"justt:apiKey": "bearer-key"})
     own = project.own_provider("another-key")
@@ -311,7 +311,10 @@ def test_an_incomplete_list_reports_nothing_as_unmanaged(
 def test_a_stack_that_cannot_be_read_is_a_finding(
     project: FakePulumi, call: str, words: str, check: str, remediation: str
 ) -> None:
-    """If a stack can't be read, doctor shows the CLI's error and what to do. It reports no integration as unmanaged."""
+    """If a stack can't be read, doctor shows the CLI's error and what to do.
+
+    Doctor reports no integration as unmanaged.
+    """
     project.fails({call: words})
     bad = examined(project, code=1)
     assert words.removeprefix("error: ") in bad[check][0]["text"]
@@ -354,7 +357,7 @@ def test_without_a_project_the_variables_are_used(
 ) -> None:
     """Outside of a project, doctor uses the JUSTT_* variables.
 
-    It can't check for unmanaged integrations, because it has no stack.
+    Without a stack, doctor can't check for unmanaged integrations.
     """
     theirs()
     elsewhere = tmp_path / "elsewhere"
@@ -466,7 +469,7 @@ def test_parts_of_a_secret_configuration_object_are_redacted(project: FakePulumi
 def test_justt_s_text_is_withheld_if_a_state_cannot_be_read(project: FakePulumi) -> None:
     """If a state can't be read, doctor withholds the texts of Justt's errors.
 
-    They may repeat a credential in that state.
+    The texts may repeat a credential in that state.
     """
     project.fails({"stack export": "error: no decrypter"})
 

@@ -208,7 +208,7 @@ def test_without_a_stack_all_creates_are_shown(tmp_path: Path, project: FakePulu
 def test_an_unreadable_journal_is_reported(project: FakePulumi, begun: Begun) -> None:
     """Doctor reports damaged journal files and those of another version.
 
-    It also says if the journal has no folder, or if the stack's state can't be read.
+    Doctor also says if the journal has no folder, or if the stack's state can't be read.
     """
     project.state([provider()])
     path = project.journal.path_of(begun())

@@ -107,7 +107,7 @@ def test_a_selection_that_matches_nothing_is_refused(text: str) -> None:
 def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: Theirs) -> None:
     """`import --json` lists the integrations that none of the given stacks manages.
 
-    It also lists one that a stack only reads, but no INACTIVE one.
+    The command also lists one that a stack only reads, but no INACTIVE one.
     """
     mine, other, seen, failed = theirs(), theirs(), theirs(), theirs("adyen", status="FAILED")
     theirs(status="INACTIVE")
@@ -132,7 +132,7 @@ def test_only_unmanaged_integrations_are_listed(project: FakePulumi, theirs: The
 def test_a_truncated_list_warns(project: FakePulumi, theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     """If Justt's list is truncated, `import` exits with 3.
 
-    It says that missing integrations can be named with `--id`.
+    The command says that missing integrations can be named with `--id`.
     """
     theirs()
     monkeypatch.setattr(listing, "MOST_PAGES", 0)
@@ -570,7 +570,7 @@ def test_a_failed_configuration_shows_the_remaining_commands(
 ) -> None:
     """If the CLI can't set the configuration after an import, `import` shows the program and the commands that remain.
 
-    It exits with 3.
+    The command exits with 3.
     """
     project.fails({"config set": "error: disk full"})
     result = project.run(
@@ -627,7 +627,7 @@ def test_an_unknown_import_result_shows_the_whole_program(
 ) -> None:
     """If `import` can't find out which integrations were imported, it shows the whole program.
 
-    It also shows the first error and what to do.
+    The command also shows the first error and what to do.
     """
 
     def fail(*_: object, **__: object) -> None:
@@ -664,7 +664,7 @@ def test_an_unknown_import_result_shows_the_whole_program(
 def test_a_repeated_run_skips_what_is_imported(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
     """If the stack has an integration under the answer's name already, `import` skips it with a note.
 
-    It imports the others.
+    The command imports the others.
     """
     one, two, three = theirs(), theirs("adyen"), theirs()
     unnamed = {key: value for key, value in STRIPE.items() if key != "resource_name"}
@@ -728,7 +728,7 @@ def test_nothing_is_imported_without_confirmation(project: FakePulumi, theirs: T
 
 
 def test_an_existing_file_is_not_overwritten(project: FakePulumi, theirs: Theirs, tmp_path: Path) -> None:
-    """If the file of `--out` exists, `import` exits with 3 before it prompts, and doesn't change the file."""
+    """If the file that `--out` names exists, `import` exits with 3 before it prompts, and doesn't change the file."""
     theirs()
     (tmp_path / "there").write_text("mine")
     result = project.run("import", "--all", "--out", str(tmp_path / "there"))
@@ -819,7 +819,7 @@ TYPED = {
     "ApiKey": ["secret-value", "", "open"],
     "Sftp": ["secret-value", "", "FILE", "secret-value"],
 }
-"""What is typed for the fields of each shape."""
+"""What the user types for the fields of each credential type."""
 
 
 @pytest.mark.parametrize("shape", TYPED)
@@ -869,7 +869,7 @@ def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
 def test_invalid_values_are_prompted_for_again(project: FakePulumi, theirs: Theirs) -> None:
     """If the name of the second resource is taken, `import` prompts for its values again.
 
-    It keeps the values of the first resource.
+    The command keeps the values of the first resource.
     """
     theirs()
     theirs()

@@ -47,7 +47,7 @@ def backups(project: FakePulumi) -> list[Path]:
 def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, theirs: Theirs) -> None:
     """`recover` offers the integrations that have the account and source of a pending create.
 
-    It offers no INACTIVE integration, and none that a given stack has.
+    `recover` offers no INACTIVE integration, and none that a given stack has.
     """
     mine, siblings, lost, other = (theirs(account="acc_1") for _ in range(4))
     theirs()
@@ -115,7 +115,7 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
 def test_forget_drops_only_the_pending_operation(project: FakePulumi, theirs: Theirs) -> None:
     """`recover` with the answer `forget` removes the pending operation from the state, and nothing else.
 
-    It names up to five INACTIVE integrations that the create may have made.
+    `recover` names up to five INACTIVE integrations that the create may have made.
     """
     undone = theirs(status="INACTIVE")
     project.state([provider()], [creating("lost")])
@@ -205,7 +205,7 @@ def test_options_that_do_not_match_are_refused(
 ) -> None:
     """`recover --yes` changes nothing if an operation lacks a decision, or if an option names a wrong operation.
 
-    It also refuses an integration that the create can't have made.
+    The command also refuses an integration that the create can't have made.
     """
     ids = {"adyen": theirs("adyen"), "inactive": theirs(status="INACTIVE"), "mine": theirs()}
     project.state([provider(), integration("mine", ids["mine"])], [creating("lost")])
@@ -220,7 +220,7 @@ def test_options_that_do_not_match_are_refused(
 def test_one_integration_cannot_be_claimed_twice(project: FakePulumi, theirs: Theirs) -> None:
     """`recover` refuses to claim one integration for two resources.
 
-    It also refuses an option whose name matches two resources.
+    `recover` also refuses an option whose name matches two resources.
     """
     lost = theirs()
     other = creating("lost")
@@ -272,7 +272,10 @@ def test_a_superseded_create_cannot_be_claimed(project: FakePulumi, theirs: Thei
 
 
 def test_operations_without_a_new_integration_need_no_decision(project: FakePulumi, theirs: Theirs) -> None:
-    """`recover` forgets a create that adopts, a wait and a delete without a decision. The next update repeats them."""
+    """`recover` forgets an adopting create, an `IntegrationReady` and a delete without a decision.
+
+    The next update repeats them.
+    """
     theirs()
     waits = {**creating("ready")["resource"], "type": TYPE.replace("PaymentIntegration", "IntegrationReady")}
     deleting = {"type": "deleting", "resource": integration("old", "x")}
@@ -433,7 +436,7 @@ def test_candidates_are_listed_with_the_key_of_the_provider(
 def test_a_secret_account_or_source_is_not_looked_up(project: FakePulumi, theirs: Theirs) -> None:
     """If the account or source of a create is a secret, `recover` offers no candidates and no claim.
 
-    It shows no secret.
+    `recover` shows no secret.
     """
     theirs()
     envelope = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}

@@ -58,7 +58,7 @@ def test_an_intent_with_an_id_offers_only_that_integration(
 ) -> None:
     """If an intent has an id, `recover` offers only that integration and doesn't list the account.
 
-    It stores the user's claim in the intent for the next `pulumi up`.
+    `recover` stores the user's claim in the intent for the next `pulumi up`.
     """
     lost = theirs()
     theirs()
@@ -325,7 +325,7 @@ def test_an_unknown_provider_means_no_key(
 ) -> None:
     """If the state doesn't say which of two providers a resource has, `recover` uses neither provider's key.
 
-    It shows the integration's status as unknown.
+    `recover` shows the integration's status as unknown.
     """
     old, lost = theirs(), theirs()
     begun(lost)
@@ -342,7 +342,7 @@ def test_an_unknown_provider_means_no_key(
 def test_an_id_unknown_to_justt_can_only_be_forgotten(project: FakePulumi, begun: Begun) -> None:
     """If Justt doesn't know the id in an intent, `recover` says so and offers only to forget the create.
 
-    It refuses a claim.
+    `recover` refuses a claim.
     """
     begun("no-such-id")
     (case,) = shown(project)
@@ -426,7 +426,7 @@ def test_an_integration_of_another_create_is_refused(
 ) -> None:
     """`recover` refuses to claim or deactivate an id that differs from the id in the intent.
 
-    It also refuses an integration that existed before the create.
+    `recover` also refuses an integration that existed before the create.
     """
     before, lost = theirs(), theirs()
     for intent, words in (
@@ -446,7 +446,7 @@ def test_an_adopted_integration_is_refused(
 ) -> None:
     """If the journal says that another stack's resource adopts an integration, `recover` doesn't offer it.
 
-    It also refuses to claim or deactivate the integration.
+    `recover` also refuses to claim or deactivate the integration.
     """
     lost, adopter = theirs(), f"{LOST}-adopter".replace(":dev::", ":prod::")
     intent = begun(lost if is_known else None)

@@ -109,7 +109,7 @@ def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]
     ],
 )
 def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> None:
-    """For a delete and a replacement, the comment says when the old integration stops.
+    """For a delete and a replacement, the pull-request comment says when the old integration stops.
 
     The time comes from the deactivation in the state, not from the program's.
     """
@@ -228,15 +228,15 @@ def test_the_recorded_deactivation_is_shown(deactivation: object, ends: str) -> 
     ],
 )
 def test_a_change_of_our_resources_is_explained(found: Mapping[str, Any], means: list[str]) -> None:
-    """The comment explains what a change of this provider's resource means at Justt.
+    """The pull-request comment explains what a change of this provider's resource means at Justt.
 
-    It doesn't explain changes of another provider's resources.
+    The comment doesn't explain changes of another provider's resources.
     """
     assert list(only(found).explanations) == means
 
 
 def test_a_refresh_explains_what_is_gone() -> None:
-    """If a refresh removes a resource from the state, the comment says that the integration is gone at Justt.
+    """If a refresh removes a resource, the pull-request comment says that the integration is gone at Justt.
 
     In an update, the comment says that the integration stops.
     """
@@ -356,9 +356,9 @@ def test_a_refresh_explains_what_is_gone() -> None:
 def test_changed_fields_have_the_programs_names(
     olds: Mapping[str, Any], news: Mapping[str, Any], path: str, expected: tuple[str, str | None, str | None]
 ) -> None:
-    """The comment shows a changed field under its name in the program.
+    """The pull-request comment shows a changed field under its name in the program.
 
-    It shows the old and new values only if they are plain, short and not secret.
+    The old and new values are shown only if they are plain, short and not secret.
     """
     types = {"secretType": "HMAC"}
     assert fields(changed("replace", {**types, **olds}, {**types, **news}, path)) == [expected]
@@ -369,7 +369,7 @@ def test_changed_fields_have_the_programs_names(
 def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
     """A step has inputs and outputs of the old and the new state.
 
-    If one of these four marks a value as secret, the comment masks the value in all of them.
+    If one of these four marks a value as secret, the pull-request comment masks the value in all of them.
     """
     for path, value in {"a": "in-clear", "b.c": {"c": "in-clear"}, "d[0]": ["in-clear"]}.items():
         name = path[0]
@@ -382,9 +382,9 @@ def test_a_secret_in_one_set_is_masked_in_all(which: str, where: str) -> None:
 
 
 def test_another_provider_s_properties_keep_their_names() -> None:
-    """The comment shows the properties of another provider's resource under their own names.
+    """The pull-request comment shows the properties of another provider's resource under their own names.
 
-    It compares the outputs if the engine compared them.
+    The comment compares the outputs if the engine compared them.
     """
     found = changed("update", {}, {}, "aB", "x.y", '["k.l"]', "__provider", kind="my:index:Thing")
     found["oldState"]["outputs"] = {"aB": 1, "k.l": "v"}
@@ -397,7 +397,7 @@ def test_another_provider_s_properties_keep_their_names() -> None:
 
 
 def test_fields_are_sorted() -> None:
-    """The comment shows changed fields in alphabetical order, and the items of a list by number."""
+    """The pull-request comment shows changed fields in alphabetical order, and the items of a list by number."""
     paths = ["source", "merchantAccountCodes[10]", "merchantAccountCodes[9]", "secretType", "secretPayload.apiKey"]
     codes = {**GIVEN, "merchantAccountCodes": [str(number) for number in range(11)]}
     assert [path for path, _, _ in fields(changed("replace", codes, codes, *paths))] == [
@@ -410,9 +410,9 @@ def test_fields_are_sorted() -> None:
 
 
 def test_a_new_integration_shows_its_arguments() -> None:
-    """For a new integration, the comment shows all arguments.
+    """For a new integration, the pull-request comment shows all arguments.
 
-    It leaves out the environment, which comes from the configuration.
+    The comment leaves out the environment, which comes from the configuration.
     """
     assert fields(step("create", newState=state(GIVEN))) == [
         ("credentials", None, "ApiKeyOnly"),
@@ -427,7 +427,7 @@ def test_a_new_integration_shows_its_arguments() -> None:
 
 
 def test_counts_come_from_the_engine() -> None:
-    """The comment shows the engine's counts of operations.
+    """The pull-request comment shows the engine's counts of operations.
 
     If the JSON has no counts, as after a failed preview, the steps are counted.
     """
@@ -445,9 +445,9 @@ def test_counts_come_from_the_engine() -> None:
 
 
 def test_the_most_important_operations_come_first() -> None:
-    """The comment shows deletes first, then replacements and other operations.
+    """The pull-request comment shows deletes first, then replacements and other operations.
 
-    It leaves out unchanged resources and the parts of a replacement.
+    The comment leaves out unchanged resources and the parts of a replacement.
     """
     steps = [
         step(op, name=op) for op in ("read", "discard", "create", "update", "same", "refresh", "replace", "delete")
@@ -460,9 +460,9 @@ def test_the_most_important_operations_come_first() -> None:
 
 
 def test_errors_come_before_notes_and_warnings() -> None:
-    """The comment shows errors before the provider's notes and warnings, and leaves out the middle of a long message.
+    """The pull-request comment shows errors before the provider's notes and warnings.
 
-    It leaves out what the program prints.
+    The comment leaves out the middle of a long message, and what the program prints.
     """
     long = "\n".join(f"line {number}" for number in range(50))
     found = read(
@@ -490,7 +490,7 @@ def test_errors_come_before_notes_and_warnings() -> None:
 
 
 def test_no_text_is_a_command_of_a_ci_runner() -> None:
-    """The comment contains no text from the preview that a CI runner would run.
+    """The pull-request comment contains no text from the preview that a CI runner would run.
 
     GitHub reads `::` at the start of a log line, and `##[` anywhere.
     """
@@ -508,9 +508,9 @@ def test_no_text_is_a_command_of_a_ci_runner() -> None:
 
 
 def test_implausible_counts_are_ignored_or_shortened() -> None:
-    """If a preview counts thousands of unknown operations, the comment names only the first ones.
+    """If a preview counts thousands of unknown operations, the pull-request comment names only the first ones.
 
-    It ignores a negative count.
+    The comment ignores a negative count.
     """
     comment = markdown(read(changeSummary={f"op{number}" * 100: 1 for number in range(5_000)}))
     assert len(comment.encode()) < LIMIT
@@ -524,7 +524,7 @@ def test_an_unknown_severity_is_an_error() -> None:
 
 
 def test_the_marker_depends_only_on_the_title() -> None:
-    """The comment begins with an HTML comment that depends only on the title.
+    """The pull-request comment begins with an HTML comment that depends only on the title.
 
     No title can end this HTML comment early.
     """
@@ -571,7 +571,7 @@ def outside_of_code(comment: str) -> str:
 @relentless
 @given(st.data())
 def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
-    """For any names, values and messages in a preview, Markdown interprets only the comment's own texts.
+    """For any names, values and messages in a preview, Markdown interprets only the pull-request comment's own texts.
 
     The comment stays within the size limit.
     """
@@ -612,9 +612,9 @@ def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
 @relentless
 @given(st.data())
 def test_no_secret_is_shown(data: st.DataObject) -> None:
-    """If a value in a preview is marked as secret or is in `secretPayload`, neither the comment nor the JSON shows it.
+    """If a preview marks a value as secret, neither the pull-request comment nor the JSON shows the value.
 
-    One mark in either state is enough.
+    A mark in either state is enough, and values in `secretPayload` need none.
     """
     hidden = "canary-" + data.draw(st.text("0123456789abcdef", min_size=24, max_size=24))
     envelope = {**ENVELOPE, "plaintext": json.dumps(hidden)}
@@ -644,9 +644,9 @@ def test_no_secret_is_shown(data: st.DataObject) -> None:
     ],
 )
 def test_the_comment_stays_below_the_limit(number: int, width: int, says: str | None) -> None:
-    """If a comment would be too long, it leaves out details first and then the least important resources.
+    """If a pull-request comment would be too long, details are left out first, then the least important resources.
 
-    It says how many are left out.
+    The comment says how many are left out.
     """
     steps = []
     for place in range(number):
@@ -809,7 +809,7 @@ def test_an_input_that_is_no_preview_is_refused(text: str, expected: str) -> Non
 def test_summary_obeys_title_and_json() -> None:
     """`summary --title` prints a comment with that title.
 
-    `summary --json` prints the content of the comment as JSON.
+    `summary --json` prints the content of the pull-request comment as JSON.
     """
     text = json.dumps({"steps": [changed("replace", RECORDED, GIVEN, "integrationName")], "duration": 1})
     comment = CliRunner().invoke(main, ["summary", "--title", "Production"], input=text)
@@ -825,9 +825,9 @@ def test_summary_obeys_title_and_json() -> None:
     "operation", ["discard", "import-replacement", "remove-pending-replace", "an op of *tomorrow*"]
 )
 def test_an_unknown_operation_is_counted(operation: str) -> None:
-    """If a preview has an operation that the package doesn't know, the comment counts it under the engine's name.
+    """If a preview has an unknown operation, the pull-request comment counts it under the engine's name.
 
-    It doesn't say that nothing changes.
+    The comment doesn't say that nothing changes.
     """
     for extra in ({"changeSummary": {operation: 2, "same": 1}}, {}):
         text = render(json.dumps({"steps": [step(operation)], "duration": 1, **extra}), now=NOW)
