@@ -84,7 +84,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda secret: repr(secret.encode()),
     "%u": lambda secret: "".join(f"%u{unit:04x}" for unit in units(secret)),
     "octal": octets("\\{:03o}"),
-    # This form writes no backslash before a digit, because both together would be another escape.
+    # The space separates the credential from a backslash before it, which would make an escape with a first digit.
     "octal, short": lambda secret: (
         " " + re.sub(r"[!-/:-@\[-`{-~](?![0-7])", lambda found: f"\\{ord(found.group()):o}", secret)
     ),
