@@ -19,7 +19,7 @@ from support.scripted_client import (
 
 @pytest.fixture
 def offline() -> Offline:
-    """Return the core without a client; any request fails."""
+    """Return a lifecycle without a client, for tests in which any request must fail."""
     return Offline()
 
 
@@ -37,7 +37,7 @@ def shared_simulator() -> Iterator[tuple[SimulatorServer, JusttClient]]:
 
 @pytest.fixture
 def live(shared_simulator: tuple[SimulatorServer, JusttClient]) -> Live:
-    """Return the core with a client of an empty simulator."""
+    """Return a lifecycle with a client of a simulator that has no integrations."""
     simulator, client = shared_simulator
     simulator.records.wipe_integrations()
     simulator.clear_requests()

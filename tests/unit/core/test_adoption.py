@@ -46,7 +46,7 @@ CHANGES: list[tuple[dict[str, Any], str]] = [
 
 
 def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
-    """Return the error text with which diff refuses a change."""
+    """Return the text of the error with which diff refuses a change."""
     with pytest.raises(StateConflict) as conflict:
         Offline().core.diff(olds, news)
     return str(conflict.value)
@@ -57,7 +57,10 @@ def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED"])
 def test_adopt_sends_one_get(status: str) -> None:
-    """Create with adopt_id sends one GET with the account, no POST or list, and stores the record with all inputs."""
+    """Create with adopt_id sends one GET with the account, and no POST or list request.
+
+    The state gets all inputs and the record's status and go-live date.
+    """
     scripted = Scripted([record(status, goLiveDate="2027-01-01T00:00:00Z")])
     inputs = {**ADOPTING, "referenceAccountId": "acc_1"}
 
@@ -87,7 +90,7 @@ def test_adopt_refuses_an_integration_with_another_source() -> None:
 
 
 def test_adopt_refuses_an_inactive_integration() -> None:
-    """INACTIVE is final, so create with adopt_id fails."""
+    """If the integration that adopt_id names is INACTIVE, create fails. The error says that INACTIVE is final."""
     scripted = Scripted([record("INACTIVE")])
 
     with pytest.raises(StateConflict) as conflict:
@@ -107,7 +110,7 @@ def test_adopt_fails_on_404_and_creates_nothing() -> None:
 
 
 def test_second_adopter_of_the_same_id_is_refused() -> None:
-    """Two resources in one process cannot adopt the same integration; the second create fails."""
+    """If two resources in one process adopt the same integration, the second create fails and names the first one."""
     core = Scripted([record("PENDING"), record("PENDING")]).core
     second = {**ADOPTING, "externalIdentifier": "other"}
     for inputs in (ADOPTING, second):
@@ -124,7 +127,7 @@ def test_second_adopter_of_the_same_id_is_refused() -> None:
 
 
 def test_adopt_refuses_an_id_that_this_process_created() -> None:
-    """An id that this process just created belongs to that resource, so another resource cannot adopt it."""
+    """A resource can't adopt an integration that the same process has just created for another resource."""
     core = Scripted([listing(), httpx.Response(201, json={"integrationId": "id-1"}), record("PENDING")]).core
     first = {**CHECKED, "externalIdentifier": "first"}
     for inputs in (first, ADOPTING):
@@ -145,7 +148,7 @@ def test_create_refuses_an_id_that_is_already_adopted() -> None:
 
 
 def test_refused_adopt_can_be_retried() -> None:
-    """After the user corrects the source, the same process can adopt the id."""
+    """After create refused to adopt an id because source was wrong, a create with the correct source adopts it."""
     core = Scripted([record("PENDING"), record("PENDING")]).core
     with pytest.raises(StateConflict):
         core.create({**ADOPTING, "source": "adyen"})
@@ -154,7 +157,10 @@ def test_refused_adopt_can_be_retried() -> None:
 
 
 def test_invalid_adopt_id_is_refused() -> None:
-    """Create refuses an id that would change the request path; check refuses one with a line break."""
+    """Create refuses an adopt_id that would change the request path, and check refuses one with a line break.
+
+    No request is sent.
+    """
     scripted = Scripted([])
 
     with pytest.raises(JusttError, match="is not the id of an integration"):
@@ -182,17 +188,17 @@ def test_check_accepts_adopt_id() -> None:
     ("value", "failure"), [("", "adopt_id: must not be empty"), (7, "adopt_id: must be text, got number")]
 )
 def test_check_refuses_an_invalid_adopt_id(value: object, failure: str) -> None:
-    """adopt_id must be text and not empty."""
+    """Check refuses an adopt_id that is empty or is not text."""
     assert Offline().failures({**MINIMAL, "adoptId": value}) == [failure]
 
 
 def test_check_drops_an_adopt_id_of_none() -> None:
-    """None means the same as leaving adopt_id out."""
+    """If the program sets adopt_id to None, check returns the same inputs as without adopt_id."""
     assert Offline().core.check({}, {**MINIMAL, "adoptId": None}).inputs == CHECKED
 
 
 def test_unknown_adopt_id_passes_a_preview() -> None:
-    """An adopt_id that is unknown during a preview causes neither a check failure nor a replacement."""
+    """If adopt_id is unknown during a preview, check reports no failure and diff replaces nothing."""
     core = Offline().core
     checked = core.check({}, {**MINIMAL, "adoptId": UNKNOWN})
 
@@ -204,8 +210,11 @@ def test_unknown_adopt_id_passes_a_preview() -> None:
 # diff
 
 
-def test_unchanged_adopted_integration_has_no_diff() -> None:
-    """Unchanged inputs give no diff, and deactivation and allowUnlisted change in place."""
+def test_diff_keeps_an_adopted_integration() -> None:
+    """Diff does not replace an adopted integration if the inputs are unchanged.
+
+    The same holds if only deactivation and allowUnlisted change.
+    """
     core = Offline().core
 
     assert core.diff(ADOPTED, ADOPTING) == []
@@ -215,9 +224,9 @@ def test_unchanged_adopted_integration_has_no_diff() -> None:
 @pytest.mark.parametrize(("changes", "named"), CHANGES)
 @pytest.mark.parametrize("keeps_it", [True, False], ids=["keeps adopt_id", "takes adopt_id out at once"])
 def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any], named: str, keeps_it: bool) -> None:
-    """A replacement would deactivate an integration that another owner uses.
+    """Diff refuses a change that would replace an adopted integration, even if the same update removes adopt_id.
 
-    It's refused even if the same update removes adopt_id.
+    The replacement would deactivate an integration that has another owner.
     """
     news = {**(ADOPTING if keeps_it else CHECKED), **changes}
 
@@ -231,7 +240,10 @@ def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any],
 @pytest.mark.parametrize("olds", [ADOPTED, RECORDED], ids=["adopted", "created"])
 @pytest.mark.parametrize("changes", [{}, {"source": "adyen"}], ids=["nothing else", "another change too"])
 def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, Any]) -> None:
-    """An adopt_id other than the resource's own id is refused, whether the integration was adopted or created."""
+    """Diff refuses an adopt_id other than the resource's own id.
+
+    It does not matter whether the resource adopted or created its integration.
+    """
     assert conflict_of(olds, {**CHECKED, **changes, "adoptId": "id-2"}) == (
         f"{NAMED}: adopt_id cannot change to id-2, because a resource cannot switch to another integration. Set "
         "adopt_id back, and add a separate resource for the other integration."
@@ -239,7 +251,7 @@ def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, 
 
 
 def test_adopt_id_may_be_the_id_of_a_created_integration() -> None:
-    """A resource that adopts its own id gives up ownership: the stack no longer deactivates the integration."""
+    """If a resource adopts the integration that it created, diff replaces nothing and update only records adopt_id."""
     core = Offline().core
 
     assert core.diff(RECORDED, ADOPTING) == []
@@ -247,7 +259,10 @@ def test_adopt_id_may_be_the_id_of_a_created_integration() -> None:
 
 
 def test_diff_replaces_after_adopt_id_was_removed() -> None:
-    """Once adopt_id is out of the state, the stack owns the integration, and a change replaces it."""
+    """Once adopt_id is no longer in the state, the stack owns the integration.
+
+    Diff then replaces the integration if source changes.
+    """
     assert Offline().core.diff(RECORDED, {**CHECKED, "source": "adyen"}) == ["source"]
 
 
@@ -255,7 +270,10 @@ def test_diff_replaces_after_adopt_id_was_removed() -> None:
 
 
 def test_removing_adopt_id_changes_only_the_state() -> None:
-    """Update sends no request, and the state becomes the same as for a created integration."""
+    """If the program removes adopt_id, update sends no request.
+
+    It records the same state as for a created integration.
+    """
     offline = Offline()
 
     assert offline.core.update("id-1", ADOPTED, CHECKED) == RECORDED
@@ -279,7 +297,10 @@ OWNER = "urn:pulumi:dev::shop::type::owner"
 def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
     tmp_path: Path, creator: str | None, warns: bool
 ) -> None:
-    """Two resources may own the integration now, so neither deactivates it until the creator's claim ends."""
+    """If the journal says that another resource created the integration, the removal of adopt_id logs a warning.
+
+    A later delete then only releases the integration. Without such a claim, the delete deactivates it.
+    """
     base_url, mine = Offline().core.settings.base_url, MINE
     earlier = Journal(tmp_path)
     earlier.hold_adoption(base_url, "id-1", mine)
@@ -308,7 +329,10 @@ def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
 
 @pytest.mark.parametrize("removes", ["owner", "file"])
 def test_resource_owns_an_integration_after_the_hand_over(tmp_path: Path, removes: str) -> None:
-    """The creator's claim ends when its resource is released, or when the user removes the file that the text names."""
+    """After the creator's claim has ended, the former adopter owns the integration and deactivates it on delete.
+
+    The claim ends when the creator's delete releases the integration, or when the user removes the claim's file.
+    """
     base_url = Offline().core.settings.base_url
     journal = Journal(tmp_path)
     journal.claim(base_url, "id-1", OWNER)
@@ -326,9 +350,9 @@ def test_resource_owns_an_integration_after_the_hand_over(tmp_path: Path, remove
 
 @pytest.mark.parametrize("first", ["owner", "adopter"])
 def test_two_processes_of_one_command_cannot_hold_the_same_id(tmp_path: Path, first: str) -> None:
-    """The second call is refused, because the other process's resource has the id.
+    """If two processes of one command serve the owner and an adopter of an id, the second of the two calls is refused.
 
-    A diff that replaces the owner frees the id.
+    After a diff that replaces the owner's integration, the adopter's create succeeds.
     """
     scripted = [Scripted([record("PENDING")] * 2, session=process_of(tmp_path)) for _ in range(2)]
     owner, adopter = (each.core for each in scripted)
@@ -346,12 +370,12 @@ def test_two_processes_of_one_command_cannot_hold_the_same_id(tmp_path: Path, fi
 
 
 def process_of(folder: Path) -> Session:
-    """Return the session of one provider process of a command."""
+    """Return a new session for one provider process; all sessions belong to the same command."""
     return Session(Offline().core.settings.base_url, Journal(folder, command="a command"))
 
 
 def command_of(urn: str | None, folder: Path, *responses: httpx.Response) -> tuple[Scripted, IntegrationLifecycle]:
-    """Return the client and core of a later command on the same machine, for one resource."""
+    """Return a scripted client and the lifecycle of one resource, as a later command on the same machine has them."""
     scripted = Scripted([*responses], session=Session(Offline().core.settings.base_url, Journal(folder)))
     core = scripted.core
     core.call = lambda: Call(urn)
@@ -359,7 +383,10 @@ def command_of(urn: str | None, folder: Path, *responses: httpx.Response) -> tup
 
 
 def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Path) -> None:
-    """Until the adopter is deleted, another resource's delete only releases the id, with a note that names the file."""
+    """Until the adopter is deleted, another resource's delete only releases the id.
+
+    A note names the adoption file. After the adopter's delete, the other resource's delete deactivates the integration.
+    """
     command_of("taker", tmp_path, record("PENDING"))[1].create(ADOPTING)
     command_of("taker", tmp_path)[1].update("id-1", ADOPTED, CHECKED)
     former, core = command_of("former", tmp_path)
@@ -377,7 +404,7 @@ def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Pa
 
 
 def test_adopting_its_own_id_is_recorded_in_the_journal(tmp_path: Path) -> None:
-    """A resource that adopts the integration it created keeps others from deactivating it, like any adopter."""
+    """After a resource has adopted the integration that it created, another resource's delete only releases it."""
     command_of("owner", tmp_path)[1].update("id-1", RECORDED, ADOPTING)
     copy, core = command_of("copy", tmp_path)
     core.delete("id-1", RECORDED)
@@ -385,7 +412,11 @@ def test_adopting_its_own_id_is_recorded_in_the_journal(tmp_path: Path) -> None:
 
 
 def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
-    """A refresh also reads the old integration of a failed replacement; another resource may adopt it."""
+    """A resource can adopt the old integration that a failed replacement left in another resource's state.
+
+    A refresh has read the old and the new integration before. The other resource's delete only releases the adopted
+    one.
+    """
     new = {**RECORDED, "integrationId": "id-2"}
     responses = [record("PENDING", integrationId="id-2"), record("PENDING"), record("PENDING")]
     scripted, core = command_of("owner", tmp_path, *responses)
@@ -410,9 +441,9 @@ def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
 def test_delete_is_refused_while_another_command_adopts_the_id(
     tmp_path: Path, response: httpx.Response | None, waits: float
 ) -> None:
-    """While the adopter's GET is in flight, delete is refused.
+    """While another command's GET for an adoption is in flight, delete is refused and sends nothing.
 
-    Once the adopter was killed or has failed, delete deactivates the integration.
+    After that command has failed, or ten minutes after it was killed, delete deactivates the integration.
     """
     owner, core = command_of("owner", tmp_path, httpx.Response(204))
     _, adopting = command_of("adopter", tmp_path, *([response] if response else []))
@@ -430,7 +461,10 @@ def test_delete_is_refused_while_another_command_adopts_the_id(
 
 
 def test_second_adopter_is_refused_while_the_first_keeps_the_id(tmp_path: Path) -> None:
-    """After the first adopter's diff, a second adopter is refused, with steps that deactivate nothing."""
+    """After the diff of a resource that has adopted an id, the create of a second adopter fails.
+
+    The error gives two ways to resolve the conflict, neither of which deactivates an integration.
+    """
     _, core = command_of("first", tmp_path, record("PENDING"))
     core.check(ADOPTING, {**MINIMAL, "adoptId": "id-1"})
     core.diff(ADOPTED, ADOPTING)
@@ -448,7 +482,10 @@ def test_second_adopter_is_refused_while_the_first_keeps_the_id(tmp_path: Path) 
 
 @pytest.mark.parametrize("changes", [{}, {"deactivation": {"afterDays": 7}}], ids=["unchanged", "updated"])
 def test_delete_keeps_an_id_that_the_resource_still_holds(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """A failed replacement by the same id leaves that id in the state twice; deleting one copy only releases it."""
+    """If a failed replacement left the same id in the state twice, the delete of one copy only releases the id.
+
+    The adoption record stays in the journal.
+    """
     Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "owner")
     scripted, core = command_of("owner", tmp_path)
     inputs = core.check(CHECKED, {**MINIMAL, **changes}).inputs
@@ -462,7 +499,10 @@ def test_delete_keeps_an_id_that_the_resource_still_holds(tmp_path: Path, change
 
 
 def test_delete_before_replace_deactivates_despite_an_empty_diff(tmp_path: Path) -> None:
-    """With `replace_on_changes` the engine may replace a resource that diff would update, and delete it first."""
+    """If diff replaces nothing but the engine calls delete before update, delete deactivates the integration.
+
+    The engine does so with `replace_on_changes` and `delete_before_replace`.
+    """
     scripted, core = command_of("owner", tmp_path, httpx.Response(204))
     inputs = core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 7}}).inputs
     assert core.diff(RECORDED, inputs) == []
@@ -475,7 +515,10 @@ def test_delete_before_replace_deactivates_despite_an_empty_diff(tmp_path: Path)
     [("", "is damaged"), ('{"version": 2}', "has the format 2 of another version of pulumi-justt")],
 )
 def test_delete_is_refused_if_an_adoption_file_is_unreadable(tmp_path: Path, content: str, reason: str) -> None:
-    """The file may name an adopter, so delete sends nothing while the file exists."""
+    """While an adoption file of the id is damaged or has another format, delete fails and sends nothing.
+
+    The file may name an adopter. After the user has removed the file, delete deactivates the integration.
+    """
     Journal(tmp_path).hold_adoption(Offline().core.settings.base_url, "id-1", "adopter")
     (file,) = (tmp_path / "adoptions").rglob("*.json")
     file.write_text(content)
@@ -493,7 +536,10 @@ def test_delete_is_refused_if_an_adoption_file_is_unreadable(tmp_path: Path, con
 
 @pytest.mark.parametrize("what", ["adoptions", ""])
 def test_delete_is_refused_if_the_adoptions_folder_is_unreadable(tmp_path: Path, what: str) -> None:
-    """A file in place of the folder simulates a folder of another user: it exists, but cannot be listed."""
+    """While the journal's folder or its adoptions folder exists but can't be listed, delete fails and sends nothing.
+
+    The test simulates such a folder with a file in its place. Without the file, delete deactivates the integration.
+    """
     folder = tmp_path / "journal"
     in_the_way = folder / what
     in_the_way.parent.mkdir(parents=True, exist_ok=True)
@@ -525,7 +571,11 @@ def test_delete_works_if_the_journal_folder_cannot_exist(tmp_path: Path) -> None
 def test_delete_refuses_inputs_that_were_never_sent_if_its_own_id_is_adopted(
     tmp_path: Path, changes: dict[str, Any], order: str
 ) -> None:
-    """With --replace the engine calls no diff, so delete compares the inputs, and fails until they match the state."""
+    """With --replace the engine calls no diff, so delete compares the program's inputs with the state.
+
+    Delete fails while the program adopts the id and also changes another input. Once the program's inputs match the
+    state, delete only releases the id.
+    """
     _, core = command_of(MINE, tmp_path, *[record("PENDING")] * 2)
     wrong = core.check({}, {**MINIMAL, **changes, "adoptId": "id-1"}).inputs
     if order == "create first":
@@ -552,7 +602,10 @@ def test_delete_refuses_inputs_that_were_never_sent_if_its_own_id_is_adopted(
 
 
 def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(tmp_path: Path) -> None:
-    """With `delete_before_replace` the delete runs first and fails, so the changed inputs are never recorded."""
+    """With `delete_before_replace` the engine calls delete before create.
+
+    Delete fails if the program adopts the id and also changes another input, so the changed input is never recorded.
+    """
     scripted, core = command_of(MINE, tmp_path)
     core.check({}, {**MINIMAL, "adoptId": "id-1", "integrationName": "Other"})
     with pytest.raises(StateConflict, match="the program adopts it, but also changes integrationName"):
@@ -561,8 +614,12 @@ def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(
 
 
 @pytest.mark.parametrize("ends", ["replaced", "updated"])
-def test_delete_by_the_former_name_never_releases_a_replaced_resource(tmp_path: Path, ends: str) -> None:
-    """With `replace_on_changes` the engine may replace a renamed resource, and delete it by its former name."""
+def test_delete_by_the_former_name_sends_nothing_for_a_kept_integration(tmp_path: Path, ends: str) -> None:
+    """The engine may delete a renamed resource by its former name although diff keeps the integration.
+
+    It does so with `replace_on_changes`. Before the resource's update, delete is refused. After the update, delete only
+    releases the integration.
+    """
     changed = {**CHECKED, "deactivation": {"afterDays": 1}}
     scripted, core = command_of(MINE, tmp_path)
     core.check(CHECKED, {**MINIMAL, "deactivation": {"afterDays": 1}})
@@ -580,7 +637,10 @@ def test_delete_by_the_former_name_never_releases_a_replaced_resource(tmp_path: 
 
 
 def test_delete_sends_nothing_for_an_id_that_a_refused_create_returned(tmp_path: Path) -> None:
-    """Justt may respond to a create with the id of the resource's former name, which the same update deletes."""
+    """Justt may respond to a create with an id that the list before the create contains, and create then fails.
+
+    A delete of that id under the resource's former name sends nothing.
+    """
     responses = [listing("id-1"), httpx.Response(201, json={"integrationId": "id-1"})]
     scripted, core = command_of(MINE, tmp_path, *responses)
     core.check({}, MINIMAL)
@@ -592,7 +652,10 @@ def test_delete_sends_nothing_for_an_id_that_a_refused_create_returned(tmp_path:
 
 
 def test_read_of_an_adopted_integration() -> None:
-    """Read keeps it adopted, and removes it from the state if it is INACTIVE."""
+    """Read of an adopted integration updates its status and keeps adoptId.
+
+    If the integration is INACTIVE, read removes it from the state.
+    """
     scripted = Scripted([record("SUCCESSFUL"), record("INACTIVE")])
     core = scripted.core
 
@@ -601,7 +664,7 @@ def test_read_of_an_adopted_integration() -> None:
 
 
 def test_delete_releases_an_adopted_integration() -> None:
-    """Delete sends no request, and a note says that the integration stays at Justt."""
+    """Delete of an adopted integration sends no request, and a note says that the integration stays at Justt."""
     offline = Offline()
 
     offline.core.delete("id-1", ADOPTED)
@@ -615,7 +678,7 @@ def test_delete_releases_an_adopted_integration() -> None:
     ids=["released", "another id", "no id"],
 )
 def test_delete_deactivates_an_integration_that_is_not_adopted(olds: dict[str, Any]) -> None:
-    """Only an adoptId that equals the integration's own id prevents the deactivation."""
+    """If the recorded adoptId is missing or is not the integration's own id, delete deactivates the integration."""
     scripted = Scripted([httpx.Response(200)])
 
     scripted.core.delete("id-1", olds)
@@ -624,7 +687,10 @@ def test_delete_deactivates_an_integration_that_is_not_adopted(olds: dict[str, A
 
 
 def test_forced_replacement_of_an_adopted_integration_sends_no_delete() -> None:
-    """With --replace the engine skips diff: create adopts the same integration again, and delete only releases it."""
+    """With --replace the engine skips diff.
+
+    Create then adopts the same integration again, and delete only releases it.
+    """
     scripted = Scripted([record("PENDING")])
     core = scripted.core
 
@@ -636,7 +702,7 @@ def test_forced_replacement_of_an_adopted_integration_sends_no_delete() -> None:
 
 
 def test_adopted_integration_stays_if_the_engine_leaves() -> None:
-    """The integration existed before, so nothing is undone when the engine exits during the adoption."""
+    """If the engine exits during an adoption, create undoes nothing and sends no DELETE."""
     scripted = Scripted([record("PENDING")], leaves_after=1)
 
     scripted.core.create(ADOPTING)
@@ -649,7 +715,10 @@ CREATED = httpx.Response(201, json={"integrationId": "id-1"})
 
 
 def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
-    """The undo ignores the `deactivation` setting and deactivates the integration now. A note says what to do next."""
+    """If the engine exits during a create, the provider deactivates the new integration at once.
+
+    It ignores the `deactivation` setting, and logs a note that says what to do next.
+    """
     scripted = Scripted([listing(), CREATED, httpx.Response(200)], leaves_after=2)
 
     scripted.core.create({**CHECKED, "deactivation": {"afterDays": 7}})
@@ -665,7 +734,7 @@ def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
 
 
 def test_create_is_not_undone_while_the_engine_runs() -> None:
-    """If the engine is still there, create sends no DELETE."""
+    """While the engine is running, create sends no DELETE after its POST."""
     scripted = Scripted([listing(), CREATED])
 
     scripted.core.create(CHECKED)
@@ -674,7 +743,10 @@ def test_create_is_not_undone_while_the_engine_runs() -> None:
 
 
 def test_claimed_candidate_is_not_deactivated_if_the_engine_leaves(tmp_path: Path) -> None:
-    """An id found in a list may belong to a later run's create, so only an id that a POST returned is undone."""
+    """If the engine exits right after create has claimed a candidate, create sends no DELETE.
+
+    Only an id that a POST returned is undone, because a listed integration may belong to a later run's create.
+    """
     scripted = Scripted(
         [listing(), listing(), httpx.ReadTimeout("x"), listing("id-1"), listing("id-1")],
         {"JUSTT_ON_AMBIGUOUS_CREATE": "adopt"},
@@ -690,7 +762,10 @@ def test_claimed_candidate_is_not_deactivated_if_the_engine_leaves(tmp_path: Pat
 
 
 def test_unknown_create_outcome_is_logged_if_the_engine_left() -> None:
-    """The engine no longer shows the error, so its text is also logged as a warning."""
+    """If the engine exits while a create's outcome is unknown, the provider also logs the error's text as a warning.
+
+    The engine no longer shows the error itself.
+    """
     scripted = Scripted([listing(), httpx.ReadTimeout("x")], leaves_after=2)
 
     with pytest.raises(CreateOutcomeUnknown):
@@ -704,7 +779,10 @@ def test_unknown_create_outcome_is_logged_if_the_engine_left() -> None:
 
 
 def test_failed_undo_warns_and_raises_nothing() -> None:
-    """The engine is gone and no caller can handle an error, so a warning names the integration that remains and why."""
+    """If the engine exits during a create and the undo fails, create raises nothing.
+
+    A warning names the integration that remains, the cause, and `pulumi-justt recover`.
+    """
     scripted = Scripted([listing(), CREATED, refusal(403, "no")], leaves_after=2)
 
     scripted.core.create(CHECKED)

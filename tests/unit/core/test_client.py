@@ -68,7 +68,7 @@ DEACTIVATING = "deactivating the integration 'stripe-eu-main' (int-1)"
 
 @dataclasses.dataclass
 class Reply:
-    """One response of a scripted server: a JSON document, or raw bytes."""
+    """One response of a scripted server, with a JSON document or raw bytes as its body."""
 
     status: int
     content: object = b""
@@ -205,7 +205,7 @@ FAILURES: dict[AttemptResult, type[RequestError]] = {
 
 
 def test_retry_matrix_covers_the_table() -> None:
-    """The cases below cover every row of the retry table."""
+    """`BAD` and `FAILURES`, the cases of the two tests below, cover every row of the retry table."""
     assert set(TABLE) == set(BAD) == set(FAILURES)
 
 
@@ -264,7 +264,10 @@ def test_delete_accepts_an_empty_body_or_json(reply: Reply) -> None:
     ],
 )
 def test_mixed_outcomes(method: Method, script: list[Reply | Exception], attempts: int) -> None:
-    """The client classifies each attempt: a create stops after one that Justt may have processed, a read goes on."""
+    """If attempts fail in different ways, the client decides after each one.
+
+    A create stops after an attempt that Justt may have processed, and a read is retried until it succeeds.
+    """
     app = App(*script)
     client = client_of(app)
 
@@ -276,7 +279,7 @@ def test_mixed_outcomes(method: Method, script: list[Reply | Exception], attempt
 
 
 def test_backoff_grows() -> None:
-    """The wait after each failed attempt doubles, with injected jitter."""
+    """If every attempt gets a 503, the wait before each retry is twice as long as the one before."""
     moment = Clock(1000.0)
     failure(client_of(App(Reply(503)), moment=moment), "GET")
 
@@ -319,9 +322,9 @@ def test_retry_after_date_without_a_date_header() -> None:
 
 
 def test_clock_ahead_measures_the_offset_from_the_server() -> None:
-    """There is no offset if the response's `Date` lies between sending and receiving.
+    """If the response's `Date` lies between sending and receiving, `clock_ahead` is zero.
 
-    Otherwise, the difference is the offset.
+    Otherwise `clock_ahead` is the difference in seconds.
     """
     start = datetime(2027, 1, 15, 8, tzinfo=timezone.utc)
     ahead: list[float] = []
@@ -337,7 +340,7 @@ def test_clock_ahead_measures_the_offset_from_the_server() -> None:
 
 @pytest.mark.parametrize("takes", [30.0, 59.0])
 def test_deadline_ends_slow_attempts(takes: float) -> None:
-    """If each attempt takes long, the deadline ends the request before the number of attempts does."""
+    """If each attempt takes 30 or 59 seconds, the deadline ends the request before all six attempts are used."""
     moment = Clock(1000.0)
     app = App(Reply(503), moment=moment, takes=takes)
 
@@ -348,7 +351,7 @@ def test_deadline_ends_slow_attempts(takes: float) -> None:
 
 
 def test_backoff_counts_toward_the_deadline() -> None:
-    """The deadline covers all attempts and the waits between them."""
+    """The waits after a 503 count toward the deadline. With `Retry-After: 50`, a request fails after three attempts."""
     moment = Clock(1000.0)
     app = App(Reply(503, headers={"Retry-After": "50"}))
 
@@ -359,7 +362,10 @@ def test_backoff_counts_toward_the_deadline() -> None:
 
 
 def test_rate_limit_pauses_have_their_own_limit() -> None:
-    """Pauses after a 429 don't count toward the request's deadline; they end after five minutes in total."""
+    """Pauses after a 429 don't count toward the request's deadline.
+
+    The request fails once its pauses have taken five minutes in total.
+    """
     moment = Clock(1000.0)
     app = App(Reply(429, headers={"Retry-After": "50"}))
 
@@ -370,7 +376,10 @@ def test_rate_limit_pauses_have_their_own_limit() -> None:
 
 
 def test_waiting_for_the_rate_limiter_does_not_count() -> None:
-    """Waiting for the rate limiter doesn't count toward the request's deadline."""
+    """The wait for the rate limiter doesn't count toward a request's deadline.
+
+    With one request a minute, a read with six attempts succeeds after five minutes.
+    """
     moment = Clock(1000.0)
     app = App(*[Reply(503)] * 5, GOOD["GET"])
 
@@ -391,7 +400,7 @@ def test_every_attempt_counts_toward_the_rate_limit() -> None:
 
 
 def test_429_pauses_all_requests() -> None:
-    """After a 429, requests that start during the pause also wait until it ends."""
+    """After one client got a 429, another client with the same limiter also waits until the pause ends."""
     moment = Clock(1000.0)
     asleep: list[float] = []
     sent: dict[str, list[float]] = {"first": [], "second": []}
@@ -421,7 +430,7 @@ def test_429_pauses_all_requests() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_longer_than_a_thread_can_sleep(status: int) -> None:
-    """A `Retry-After` above threading.TIMEOUT_MAX ends in a RequestFailed, or in a shorter wait."""
+    """If `Retry-After` exceeds threading.TIMEOUT_MAX, the request fails with a RequestFailed or waits less long."""
     moment = Clock(1000.0)
     client = client_of(App(Reply(status, headers={"Retry-After": "99999999999"}), GOOD["GET"]), moment=moment)
 
@@ -586,12 +595,15 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
     ],
 )
 def test_text_of_each_failure(method: Method, reply: Reply | Exception, text: str) -> None:
-    """Each error reads: operation, response, errorId, what to do next. A proxy's HTML page is not quoted."""
+    """The error of each failure names the operation, the response, the errorId and what to do next.
+
+    It does not quote a proxy's HTML page.
+    """
     assert text == str(failure(client_of(App(reply)), method))
 
 
 def test_401_names_the_origin_of_the_key() -> None:
-    """A 401 names the setting that the key came from."""
+    """If a request gets a 401, the error names the setting that the key came from."""
     settings = Settings.load({"baseUrl": URL, "apiKey": "old"}, {"JUSTT_API_KEY_OVERRIDE": KEY})
     client = JusttClient(settings, transport=httpx.MockTransport(App(Reply(401))))
 
@@ -599,7 +611,7 @@ def test_401_names_the_origin_of_the_key() -> None:
 
 
 def test_404_without_an_account_says_so() -> None:
-    """If the request had no account, the error says so."""
+    """If a read without an account gets a 404, the error says that the request had no account."""
     with pytest.raises(RequestRefused) as refused:
         read(client_of(App(Reply(404)), environment="sandbox"), account=None)
 
@@ -626,7 +638,7 @@ def test_refusal_after_an_unanswered_attempt(script: list[Reply | Exception], ex
 
 
 def test_error_never_says_unsent_after_an_attempt_was_sent() -> None:
-    """After an attempt that Justt may have processed, the error never says that nothing was sent."""
+    """If a DELETE gets a 500 and its retry can't connect, the error does not say that nothing was sent."""
     app = App(Reply(500), httpx.ConnectError("x"))
 
     error = failure(client_of(app), "DELETE")
@@ -660,7 +672,7 @@ def test_message_that_repeats_a_credential_is_withheld(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_message_that_repeats_the_api_key_is_withheld(method: Method) -> None:
-    """The redactor knows the API key for every request, even if the connection itself fails."""
+    """If a response or a connection error contains the API key, the error withholds that text."""
     for reply in (Reply(401, {"message": f"bad key {KEY}"}), httpx.ConnectError(f"bad proxy {KEY}")):
         text = str(failure(client_of(App(reply)), method))
         assert KEY not in text
@@ -668,14 +680,20 @@ def test_message_that_repeats_the_api_key_is_withheld(method: Method) -> None:
 
 
 def test_error_id_is_shown_when_the_message_is_withheld() -> None:
-    """Justt's support needs the errorId, so it is shown if it contains no credential."""
+    """If only the message contains a credential, the error withholds the message and shows the errorId.
+
+    Justt's support needs the errorId.
+    """
     app = App(Reply(400, {"message": f"bad key {KEY}", "errorId": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}))
 
     assert f"{WITHHELD} (errorId 3fa85f64-5717-4562-b3fc-2c963f66afa6). " in str(failure(client_of(app), "GET"))
 
 
 def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The redactor knows the passwords in the proxy environment variables, whichever server repeats them."""
+    """If a response contains the password of a proxy variable, the error withholds the message.
+
+    The variable may be unset by then.
+    """
     monkeypatch.setenv("https_proxy", "http://user:s3cretpass@proxy.example:3128")
     shared_redactor.cache_clear()
     shared_redactor()
@@ -687,7 +705,10 @@ def test_proxy_password_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_local_network_errors_are_shown_while_a_credential_is_unavailable() -> None:
-    """A local DNS error is shown, but a proxy's message is withheld because it may repeat what the proxy received."""
+    """While the redactor is incomplete, the error shows a failed DNS look-up but not a proxy's message.
+
+    A proxy may repeat what it received.
+    """
     for error, shown in ((httpx.ConnectError("no such name"), True), (httpx.ProxyError("no such name"), False)):
         client = client_of(App(error), policy=RetryPolicy(attempts=1))
         client.redactor.mark_incomplete()
@@ -707,7 +728,10 @@ def test_local_network_errors_are_shown_while_a_credential_is_unavailable() -> N
     ids=["text", "list", "base64", "object", "page", "nested"],
 )
 def test_15_mb_error_body_is_processed_quickly(body: str) -> None:
-    """Only as much of a body as an error can show is decoded and searched."""
+    """If an error response has 15 MB, the client needs less than two CPU seconds, and the error is short.
+
+    The client searches only as much of the body as an error can show.
+    """
     client = client_of(App(Reply(400, body.encode())))
     for n in range(200):
         client.redactor.add_secrets(f"{CANARY}-{n:020d}")
@@ -729,7 +753,7 @@ def test_15_mb_error_body_is_processed_quickly(body: str) -> None:
     ],
 )
 def test_record_that_repeats_a_credential_is_refused(field: str, text: str, secret: str) -> None:
-    """Fields that are shown and stored in plain text never hold a credential, alone or within other text."""
+    """If the id or the source of a record contains a credential, a read and a list both refuse the record."""
     said = {**RECORD, field: text.format(secret)}
     client = client_of(App(Reply(200, said), Reply(200, [said])), policy=RetryPolicy(attempts=1))
     client.redactor.add_secrets(secret)
@@ -743,7 +767,10 @@ def test_record_that_repeats_a_credential_is_refused(field: str, text: str, secr
 
 
 def test_records_while_a_credential_is_unavailable() -> None:
-    """While a credential is unavailable, an id of any form is accepted, but a status of any other form is not shown."""
+    """While the redactor is incomplete, the client accepts ids and sources of any form.
+
+    A status that doesn't look like a status is not shown.
+    """
     free = {**RECORD, "integrationId": "A7-x9_qqZZ81-lorem", "source": "PSP of the program"}
     client = client_of(
         App(
@@ -775,7 +802,10 @@ def test_records_while_a_credential_is_unavailable() -> None:
     ],
 )
 def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, payload: dict[str, object]) -> None:
-    """Every value of an unlisted payload is redacted, whatever its field name or shape."""
+    """If a response repeats any value of an unlisted payload, the error withholds the message.
+
+    The field's name and depth don't matter.
+    """
     client = client_of(App(Reply(400, {"message": f"no {CANARY}"})))
     inputs = inputs_of(payload, secretType=secret_type, allowUnlisted=True)
 
@@ -787,7 +817,10 @@ def test_each_value_of_an_unlisted_payload_is_a_credential(secret_type: str, pay
 
 
 def test_created_id_that_repeats_a_credential_is_ambiguous() -> None:
-    """The integration may exist, but its id contains a credential and can't be stored."""
+    """If the id in a 201 contains a credential, create raises CreateOutcomeUnknown.
+
+    The integration may exist, but the state can't hold its id.
+    """
     app = App(Reply(201, {"integrationId": f"id-{SECRETS[0]}", "status": "PENDING"}))
 
     client = client_of(app)
@@ -811,7 +844,7 @@ def test_record_may_contain_a_short_credential() -> None:
 
 
 def test_message_is_withheld_while_a_credential_is_unavailable() -> None:
-    """After create, the provider can't search for a credential that came from a reference, so it quotes no message."""
+    """While the redactor is incomplete, neither an error nor a debug line quotes a text of Justt."""
     lines: list[str] = []
     for response in (Reply(400, {"message": CANARY, "errorId": CANARY}), Reply(200, {CANARY: 1})):
         client = client_of(App(response), debug=lines.append, policy=RetryPolicy(attempts=1))
@@ -826,7 +859,7 @@ def test_message_is_withheld_while_a_credential_is_unavailable() -> None:
 
 @pytest.mark.parametrize("date", ["x", KEY, SECRETS[0], "2027-01-01\n\x1b[31m", "\u202e2027-01-01", "2027", None])
 def test_invalid_go_live_date_is_dropped(date: str | None) -> None:
-    """An invalid go-live date is dropped, and the record's status is still used."""
+    """If the go-live date of a record is invalid, the client drops the date and accepts the record."""
     client = client_of(App(Reply(200, {**RECORD, "goLiveDate": date})))
 
     assert read(client).go_live_date is None
@@ -834,13 +867,13 @@ def test_invalid_go_live_date_is_dropped(date: str | None) -> None:
 
 @pytest.mark.parametrize("source", ["x" * 256, "stripe\n\x1b[31m"])
 def test_unprintable_source_is_refused(source: str) -> None:
-    """Errors quote the source, so a record with a long or unprintable source is refused."""
+    """If the source of a record is too long or unprintable, the client refuses the record. Errors quote the source."""
     with pytest.raises(UnexpectedResponse):
         read(client_of(App(Reply(200, {**RECORD, "source": source})), policy=RetryPolicy(attempts=1)))
 
 
 def test_failed_debug_output_does_not_lose_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If stderr is closed because the CLI was killed, the id is still returned, so that the create can be undone."""
+    """If stderr is closed and a debug line can't be written, the client still returns the record."""
     for error in (BrokenPipeError(), ValueError("I/O operation on closed file")):
 
         def write(_: str, error: Exception = error) -> int:
@@ -851,7 +884,7 @@ def test_failed_debug_output_does_not_lose_a_response(monkeypatch: pytest.Monkey
 
 
 def test_number_is_redacted() -> None:
-    """A numeric credential, as an unlisted type may have, is redacted too."""
+    """If a credential is a number and the response repeats it, the error does not show the number."""
     app = App(Reply(400, {"message": "70370370 is no valid pin"}))
 
     client = client_of(app)
@@ -862,7 +895,7 @@ def test_number_is_redacted() -> None:
 
 @pytest.mark.parametrize("secret", [CANARY, CANARY + "x" * 60], ids=["short", "longer than a key that is shown"])
 def test_credential_in_the_keys_of_an_undocumented_response_is_redacted(secret: str) -> None:
-    """The error shows the keys of an undocumented response, unless one of them contains a credential."""
+    """If a key of an undocumented response contains a credential, the error does not show the credential."""
     client = client_of(App(Reply(201, {secret: 1})))
     client.redactor.add_secrets(secret)
     error = failure(client, "POST")
@@ -872,7 +905,7 @@ def test_credential_in_the_keys_of_an_undocumented_response_is_redacted(secret: 
 
 
 def test_create_request() -> None:
-    """A create has the documented fields and headers, and no provider-only input."""
+    """A create sends the documented fields and headers, and no provider-only input."""
     app = App(GOOD["POST"])
     inputs = inputs_of(
         {"apiKey": "sk_ä", "shopName": "shop"},
@@ -903,7 +936,7 @@ def test_create_request() -> None:
 
 
 def test_create_without_options_has_no_nulls() -> None:
-    """Options that the program leaves out are not in the request body: the API refuses null."""
+    """If the program leaves options out, create sends no field and no header for them. The API refuses null."""
     cases: list[dict[str, object]] = [{}, {"merchantAccountCodes": None}, {"merchantAccountCodes": []}]
     for changes in cases:
         app = App(GOOD["POST"])
@@ -919,7 +952,7 @@ def test_create_without_options_has_no_nulls() -> None:
 
 
 def test_delete_request() -> None:
-    """A DELETE has the id, the type and the date in its body."""
+    """A deactivation sends a DELETE whose body has the id, the type and the date."""
     app = App(Reply(200))
 
     deactivate(client_of(app))
@@ -937,7 +970,7 @@ def test_delete_request() -> None:
 
 
 def test_read_request() -> None:
-    """A read has no body, and an account header only if an account is given."""
+    """A read sends a GET without a body. The request has an account header only if the caller gives an account."""
     app = App(GOOD["GET"])
     client = client_of(app)
 
@@ -974,7 +1007,10 @@ def test_list_request() -> None:
 
 
 def test_list_without_an_account_sends_none() -> None:
-    """Without an account, the request has no account header, and the key determines the account."""
+    """If the caller gives no account, the list request has no account header.
+
+    Justt then takes the account of the key.
+    """
     app = App(Reply(200, []))
 
     listed(client_of(app), account=None)
@@ -986,7 +1022,7 @@ def test_list_without_an_account_sends_none() -> None:
     "bad", [*BAD[AttemptResult.RATE_LIMITED], Reply(503), httpx.ReadTimeout("slow"), Reply(200, {"a": 1})]
 )
 def test_list_is_retried(bad: Reply | Exception) -> None:
-    """Listing only reads, so every failed attempt is retried."""
+    """If a list request gets a 429, a 503, no response or an undocumented one, the client sends it again."""
     app = App(bad, Reply(200, {"hasMore": True, "data": [RECORD]}))
 
     assert not listed(client_of(app)).is_last
@@ -994,7 +1030,10 @@ def test_list_is_retried(bad: Reply | Exception) -> None:
 
 
 def test_list_in_an_undocumented_shape() -> None:
-    """After all attempts, the error names the operation and the shape, but no value and no key."""
+    """If a list response has an undocumented shape with the API key in it, the error withholds the shape.
+
+    The error names the operation, and shows neither the key nor a value.
+    """
     with pytest.raises(UnexpectedResponse) as raised:
         listed(client_of(App(Reply(200, {KEY: [CANARY]}))))
 
@@ -1009,7 +1048,7 @@ def test_list_in_an_undocumented_shape() -> None:
     [("a/b", b"a%2Fb"), ("a?b#c", b"a%3Fb%23c"), ("50% ü", b"50%25%20%C3%BC"), ("%2e%2e", b"%252e%252e")],
 )
 def test_id_is_escaped_to_one_path_segment(integration_id: str, segment: bytes) -> None:
-    """An id with reserved characters still addresses one record and no other operation."""
+    """If an id has reserved characters, the client escapes them, so the request addresses one record."""
     app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
 
     read(client_of(app), integration_id=integration_id)
@@ -1046,7 +1085,10 @@ def padded(size: int, letter: str = "x") -> Inputs:
 
 @pytest.mark.parametrize("letter", ["x", "ü"])
 def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
-    """Justt's limit counts bytes: a body of exactly 1 MB is sent, one more byte is refused."""
+    """The client sends a body of exactly 1 MB, and refuses a body with one more byte.
+
+    The limit counts bytes, not characters.
+    """
     app = App(GOOD["POST"])
     client = client_of(app)
     client.create_integration(padded(1_000_000, letter))
@@ -1063,7 +1105,7 @@ def test_body_over_1_mb_is_refused_before_it_is_sent(letter: str) -> None:
 
 
 def test_id_that_is_not_unicode_is_refused() -> None:
-    """An id that can't be encoded in a URL raises a JusttError, not a UnicodeEncodeError."""
+    """If an id can't be encoded in a URL, a read sends nothing and raises a JusttError."""
     app = App(GOOD["GET"])
 
     with pytest.raises(JusttError):
@@ -1073,7 +1115,7 @@ def test_id_that_is_not_unicode_is_refused() -> None:
 
 
 def test_credential_that_is_not_unicode_is_refused() -> None:
-    """A lone surrogate, as in a badly encoded environment variable, raises a JusttError, not a UnicodeEncodeError."""
+    """If a credential has a lone surrogate, create sends nothing and raises a JusttError that does not show it."""
     app = App(GOOD["POST"])
 
     with pytest.raises(JusttError) as raised:
@@ -1084,7 +1126,7 @@ def test_credential_that_is_not_unicode_is_refused() -> None:
 
 
 def test_too_large_response_is_cut_off() -> None:
-    """The client stops reading a response above the size limit, and the error doesn't call it a time-out."""
+    """If a response exceeds the size limit, the client stops reading it. The error does not call that a time-out."""
     app = App(Reply(200, b" " * 16_000_001))
 
     error = failure(client_of(app, policy=RetryPolicy(attempts=1)), "GET")
@@ -1113,7 +1155,10 @@ COMPRESSED: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(("body", "coding"), COMPRESSED, ids=["gzip", "x-gzip", "identity", "two", "deflate", "br"])
 def test_compressed_response_is_refused(body: bytes, coding: str, method: Method) -> None:
-    """Requests allow no compression; a compressed response is not decoded, and the error says why."""
+    """If a response is compressed although the request allows no compression, the client does not decode it.
+
+    The error names the compression.
+    """
     app = App(Reply(201, body, {"content-encoding": coding}))
 
     error = failure(client_of(app), method)
@@ -1127,7 +1172,7 @@ def test_compressed_response_is_refused(body: bytes, coding: str, method: Method
 
 
 def test_compressed_error_response_says_so() -> None:
-    """If an error response is compressed, the error shows that instead of its message."""
+    """If an error response is compressed, the error says so and quotes no message."""
     app = App(Reply(400, gzip.compress(json.dumps(ERROR).encode()), {"content-encoding": "gzip"}))
 
     error = failure(client_of(app), "POST")
@@ -1139,7 +1184,7 @@ def test_compressed_error_response_says_so() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_identity_encoding_is_accepted(method: Method) -> None:
-    """`Content-Encoding: identity` means no compression."""
+    """The client accepts a response with `Content-Encoding: identity`, because such a response is not compressed."""
     reply = dataclasses.replace(GOOD[method], headers={"content-encoding": "identity"})
 
     app = App(reply)
@@ -1149,7 +1194,7 @@ def test_identity_encoding_is_accepted(method: Method) -> None:
 
 
 def test_credential_in_content_encoding_is_redacted() -> None:
-    """A response header is redacted like any other text of the server."""
+    """If the `Content-Encoding` header of a response contains a credential, the error does not show it."""
     app = App(Reply(201, b"x", {"content-encoding": f"x-{CANARY}"}))
 
     assert CANARY not in str(failure(client_of(app), "POST"))
@@ -1157,7 +1202,7 @@ def test_credential_in_content_encoding_is_redacted() -> None:
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_compressed_response_takes_no_memory(layers: int) -> None:
-    """A decompression bomb is never decompressed."""
+    """If a response is a decompression bomb, the client refuses it and uses less than 50 MB of memory."""
     bomb = gzip.compress(b" " * 200_000_000)
     for _ in range(layers - 1):
         bomb = gzip.compress(bomb)
@@ -1394,7 +1439,10 @@ def test_lifecycle_with_every_response_envelope(
 
 
 def test_401_after_an_api_key_rotation() -> None:
-    """Once Justt accepts only the new key, calls with the old key fail and say what to do, and the override works."""
+    """Once Justt accepts only the new key, calls with the old key get a 401 and the error says what to do.
+
+    A client with JUSTT_API_KEY_OVERRIDE set to the new key succeeds.
+    """
     old, new = Options(api_keys=frozenset({KEY})), Options(api_keys=frozenset({"new-key"}))
     with SimulatorServer(old) as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of())
@@ -1412,7 +1460,7 @@ def test_401_after_an_api_key_rotation() -> None:
 
 
 def test_404_of_another_account() -> None:
-    """Reading an integration of another account returns 404, and the error names the account that was used."""
+    """If a read names another account than the integration's, it gets a 404 and the error names that account."""
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of(referenceAccountId="acc_42"))
         with pytest.raises(RequestRefused) as refused:
@@ -1560,7 +1608,10 @@ def test_broken_connection(handle: Callable[[socket.socket, bytes], None], metho
 
 
 def test_truncated_201_is_ambiguous() -> None:
-    """A create with a truncated 201 may have succeeded, and the error says how the connection broke."""
+    """If the connection breaks within a 201, create raises CreateOutcomeUnknown.
+
+    The error says how the connection broke.
+    """
     with RawServer(truncate) as server, real_client(server.base_url) as client:
         assert f"{CREATING}: the connection broke (RemoteProtocolError). {AMBIGUOUS}" == str(failure(client, "POST"))
 
@@ -1580,7 +1631,10 @@ class OneRequestPerConnection:
 
 
 def test_writes_never_reuse_a_connection() -> None:
-    """A server that closes idle connections loses no create and no deactivation; reads still reuse connections."""
+    """Each create and each deactivation opens a new connection, while reads reuse connections.
+
+    So a server that closes idle connections can't lose a write.
+    """
     handler = OneRequestPerConnection()
     with RawServer(handler) as server, real_client(server.base_url) as client:
         read(client)
@@ -1597,7 +1651,7 @@ def test_writes_never_reuse_a_connection() -> None:
 
 
 def test_concurrent_creates_never_reuse_a_connection() -> None:
-    """Creates of many threads each get a new connection, although connections become free all the time."""
+    """If many threads create at once, each create still opens a new connection."""
     handler = OneRequestPerConnection()
     with RawServer(handler) as server, real_client(server.base_url) as client, ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: client.create_integration(inputs_of()), range(64)))
@@ -1622,7 +1676,7 @@ def test_refused_connection() -> None:
 
 
 def test_failed_tls_handshake() -> None:
-    """A failed TLS handshake sends nothing, so even a create is retried."""
+    """If the TLS handshake fails, nothing was sent, so the client retries even a create."""
 
     def answer_plainly(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -1641,7 +1695,10 @@ def test_failed_tls_handshake() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_server_that_never_responds(method: Method) -> None:
-    """The client gives up on a server that never responds when the time-out ends."""
+    """If a server never responds, each attempt ends at the time-out.
+
+    Reads and deactivations are retried; a create is not.
+    """
 
     def wait(_: socket.socket, __: bytes) -> None:
         server.stop.wait()
@@ -1681,7 +1738,7 @@ SLOW_RESPONSES = [
 
 @pytest.mark.parametrize(("start", "chunk", "pause"), SLOW_RESPONSES)
 def test_slow_response_ends_at_the_request_timeout(start: bytes, chunk: bytes, pause: float) -> None:
-    """The time-out covers the whole request: a response that arrives byte by byte, in header or body, is cut off."""
+    """If a response arrives byte by byte, in header or body, the request ends at its time-out."""
     policy = RetryPolicy(attempts=1)
     with (
         RawServer(slow_response(start, chunk, pause)) as server,
@@ -1770,7 +1827,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
 def test_unresponsive_addresses_share_one_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name with several unresponsive addresses takes one time-out in total, and nothing is sent."""
+    """If none of a name's eight addresses responds, the request takes one time-out in total and sends nothing."""
     names = [f"127.0.0.{number}" for number in range(2, 10)]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Stalled(names[0]))]
@@ -1791,7 +1848,7 @@ def test_unresponsive_addresses_share_one_timeout(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one loopback address")
 def test_address_after_an_unresponsive_one_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each address gets a share of the time-out, so that the last one is still tried."""
+    """If the first address of a name does not respond, the client still reaches the second one before the time-out."""
     with SimulatorServer() as simulator, contextlib.ExitStack() as stack:
         url = httpx.URL(simulator.base_url)
         stack.enter_context(Stalled("127.0.0.2", url.port or 0)).fill()
@@ -1802,7 +1859,7 @@ def test_address_after_an_unresponsive_one_is_reached(monkeypatch: pytest.Monkey
 
 
 def test_hanging_dns_lookup_ends_at_the_request_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The resolver has no time-out of its own, so the request's time-out applies, and nothing is sent."""
+    """If the DNS look-up hangs, each attempt ends at the request's time-out and sends nothing."""
     found = threading.Event()
 
     def hang(*_: object, **__: object) -> list[object]:
@@ -1822,7 +1879,7 @@ def test_hanging_dns_lookup_ends_at_the_request_timeout(monkeypatch: pytest.Monk
 
 
 def test_dns_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error shows the resolver's message."""
+    """If the DNS look-up fails, the error shows the resolver's message."""
 
     def fail(*_: object, **__: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -19,7 +19,10 @@ def log(folder: Path | None, command: str = "a command", base_url: str = BASE_UR
 
 
 def test_last_line_counts(tmp_path: Path) -> None:
-    """Each process sees the latest line that another process of its command wrote for the same base URL."""
+    """Each process of a command sees the latest line that another of its processes wrote for the same base URL.
+
+    Processes of other commands and other base URLs don't see the line. The files have mode 0600.
+    """
     first, second = log(tmp_path), log(tmp_path)
     first.note_holder(URN, "id-1")
     assert second.holders_of("id-1") == [URN]
@@ -37,13 +40,13 @@ def test_last_line_counts(tmp_path: Path) -> None:
 
 
 def test_placeholder_urn_is_not_logged(tmp_path: Path) -> None:
-    """The process uses a placeholder if it doesn't know the URN, so two resources may share it."""
+    """A process that doesn't know a resource's URN logs nothing about it. Two resources may share the placeholder."""
     log(tmp_path).note_holder("the resource of 'shop'", "id-1")
     assert log(tmp_path).holders_of("id-1") == []
 
 
 def test_damaged_or_incomplete_line_is_skipped(tmp_path: Path) -> None:
-    """A damaged line is skipped; an incomplete line is read once its end is written."""
+    """The reader skips damaged lines, and reads an incomplete line only once the rest of the line is written."""
     first, second = log(tmp_path), log(tmp_path)
     first.note_holder(URN, "id-1")
     (file,) = (tmp_path / "commands").iterdir()
@@ -55,7 +58,7 @@ def test_damaged_or_incomplete_line_is_skipped(tmp_path: Path) -> None:
 
 
 def test_unusable_folder_fails_nothing(tmp_path: Path) -> None:
-    """If the folder can't be used, processes share nothing, and no call raises an error."""
+    """If the journal's folder is missing or is a file, the processes of a command share nothing, and no call fails."""
     (tmp_path / "file").write_text("")
     for folder in (None, tmp_path / "file"):
         log(folder).note_holder(URN, "id-1")
@@ -63,7 +66,7 @@ def test_unusable_folder_fails_nothing(tmp_path: Path) -> None:
 
 
 def test_old_files_are_removed(tmp_path: Path) -> None:
-    """A later command removes the files of old commands after two days."""
+    """When a process writes to its command's log, it removes the files of commands that are older than two days."""
     log(tmp_path, "old").note_holder(URN, "id-1")
     (file,) = (tmp_path / "commands").iterdir()
     os.utime(file, (time.time() - 2 * 86_400 - 60,) * 2)

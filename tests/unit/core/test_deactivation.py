@@ -38,7 +38,10 @@ from support.scripted_client import (
 def test_delete_sends_the_recorded_policy(
     live: Live, policy: dict[str, object] | None, kind: str, date: str, status: str
 ) -> None:
-    """The body says which date of a chargeback counts, and from when the integration is inactive."""
+    """Delete sends the deactivation type and date that follow from the recorded policy.
+
+    If the date is in the future, a note says that the integration runs until then.
+    """
     integration_id, remembered = live.created(referenceAccountId="acc_1")
 
     live.core().delete(integration_id, {**remembered, **({"deactivation": policy} if policy else {})})
@@ -54,7 +57,7 @@ def test_delete_sends_the_recorded_policy(
 
 
 def test_delete_uses_the_recorded_account(live: Live) -> None:
-    """A default account that was configured later is not used."""
+    """If a default account is configured after the create, delete still sends the recorded account: none."""
     integration_id, remembered = live.created()
 
     live.core({"referenceAccountId": "acc_new"}).delete(integration_id, remembered)
@@ -63,7 +66,7 @@ def test_delete_uses_the_recorded_account(live: Live) -> None:
 
 
 def test_delete_after_the_recorded_date_deactivates_now(live: Live) -> None:
-    """A date in the past becomes now, with a warning."""
+    """If the recorded deactivation date has passed, delete sends the current time instead and logs a warning."""
     integration_id, remembered = live.created()
 
     live.core().delete(integration_id, {**remembered, "deactivation": {"deactivationDate": "2027-01-15T07:59:59Z"}})
@@ -80,7 +83,7 @@ def test_delete_after_the_recorded_date_deactivates_now(live: Live) -> None:
 
 
 def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
-    """Deleting an integration that is already INACTIVE is no error."""
+    """If the DELETE of an INACTIVE integration is refused, delete reads the integration and succeeds."""
     integration_id, remembered = live.created(referenceAccountId="acc_1")
     live.core().delete(integration_id, remembered)
     live.simulator.clear_requests()
@@ -95,7 +98,7 @@ def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
 
 
 def test_refused_delete_is_an_error() -> None:
-    """An integration that is still active after a refused DELETE stays in the state."""
+    """If a DELETE is refused and the following GET shows that the integration is active, delete fails."""
     scripted = Scripted([refusal(400, "not today"), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
@@ -104,7 +107,7 @@ def test_refused_delete_is_an_error() -> None:
 
 
 def test_delete_reports_the_refusal_if_the_read_fails() -> None:
-    """If the GET that should explain the refusal fails too, the error of the DELETE is raised."""
+    """If a DELETE is refused and the following GET fails too, delete raises the error of the DELETE."""
     scripted = Scripted([refusal(400, "not today"), refusal(403, "nor that")])
 
     with pytest.raises(RequestRefused, match="Justt answered 400: not today"):
@@ -113,7 +116,7 @@ def test_delete_reports_the_refusal_if_the_read_fails() -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_delete_with_a_refused_key_sends_no_get(status: int) -> None:
-    """A key that may not deactivate explains nothing, so the DELETE's error is raised at once."""
+    """If a DELETE gets a 401 or 403, delete raises that error at once and sends no GET."""
     scripted = Scripted([refusal(status)])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
@@ -125,7 +128,10 @@ LATER = {**RECORDED, "deactivation": {"afterDays": 7}}
 
 
 def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> None:
-    """Justt must have accepted the unanswered DELETE, so the refusal is only a warning."""
+    """If a DELETE with a future date is unanswered and its retry is refused, delete succeeds with a warning.
+
+    The provider assumes that Justt accepted the first attempt.
+    """
     scripted = Scripted([httpx.ReadTimeout("slow"), refusal(400, "scheduled already"), record("SUCCESSFUL")])
 
     scripted.core.delete("id-1", LATER)
@@ -142,7 +148,10 @@ def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> Non
 
 @pytest.mark.parametrize("policy", [LATER, RECORDED])
 def test_delete_with_a_future_date_keeps_the_claim(tmp_path: Path, policy: dict[str, Any]) -> None:
-    """Until its deactivation date, the integration is live, and must not become a candidate of a lost create."""
+    """If delete deactivates an integration at a future date, the journal keeps the resource's claim.
+
+    If delete deactivates the integration now, the claim ends.
+    """
     session = Session(Scripted([]).core.settings.base_url, Journal(tmp_path))
     journal, base_url = session.journal, session.base_url
     assert journal.claim(base_url, "id-1", "urn:a") == "urn:a"
@@ -153,7 +162,10 @@ def test_delete_with_a_future_date_keeps_the_claim(tmp_path: Path, policy: dict[
 
 
 def test_refusal_after_an_unanswered_delete_for_now_is_an_error() -> None:
-    """If Justt had accepted the unanswered DELETE, the integration would be INACTIVE by now."""
+    """If a DELETE for now is unanswered, its retry is refused and a GET shows SUCCESSFUL, delete fails.
+
+    If Justt had accepted the first attempt, the integration would be INACTIVE.
+    """
     scripted = Scripted([refusal(500), refusal(400), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused):
@@ -162,7 +174,7 @@ def test_refusal_after_an_unanswered_delete_for_now_is_an_error() -> None:
 
 @pytest.mark.parametrize("status", [300, 302, 307, 308, 402, 405, 406, 407, 411, 413, 415, 431, 451])
 def test_proxy_response_after_an_unanswered_delete_never_drops_state(status: int) -> None:
-    """The status of a proxy or a maintenance page says nothing about the earlier attempt."""
+    """If a DELETE is unanswered and its retry gets a status that only a proxy sends, delete fails."""
     scripted = Scripted([refusal(503), refusal(status), record("SUCCESSFUL")])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
@@ -171,7 +183,7 @@ def test_proxy_response_after_an_unanswered_delete_never_drops_state(status: int
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_delete_with_a_refused_key_never_drops_state(status: int) -> None:
-    """A 401 or 403 says nothing about the earlier attempt, so the integration stays in the state."""
+    """If a DELETE is unanswered and its retry gets a 401 or 403, delete fails. The integration stays in the state."""
     scripted = Scripted([refusal(500), refusal(status)])
 
     with pytest.raises(RequestRefused, match=f"Justt answered {status}"):
@@ -179,7 +191,7 @@ def test_delete_with_a_refused_key_never_drops_state(status: int) -> None:
 
 
 def test_404_after_an_unanswered_delete_keeps_the_state() -> None:
-    """The integration may still exist in an account that the key doesn't see."""
+    """If a DELETE is unanswered and its retry gets a 404, delete fails. The integration stays in the state."""
     scripted = Scripted([refusal(500), refusal(404)])
 
     with pytest.raises(StateConflict):
@@ -188,7 +200,7 @@ def test_404_after_an_unanswered_delete_keeps_the_state() -> None:
 
 @pytest.mark.parametrize("response", [httpx.Response(200), httpx.Response(204), httpx.Response(200, json={"a": 1})])
 def test_delete_succeeds_without_a_body_or_with_any_json(response: httpx.Response) -> None:
-    """A DELETE with a 2xx response succeeds if the body is empty or any JSON."""
+    """If a DELETE gets a 2xx response with an empty body or any JSON, delete succeeds."""
     scripted = Scripted([response])
 
     scripted.core.delete("id-1", RECORDED)
@@ -229,9 +241,9 @@ AT_NOW = "Fri, 15 Jan 2027 08:00:00 GMT"
     ],
 )
 def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -> None:
-    """The date for "now" comes from the local clock, so for Justt it's another time.
+    """If the local clock differs from Justt's by more than a minute, the first delete warns and later ones don't.
 
-    The first delete warns about that, and sends the date unchanged.
+    The date for "now" is sent unchanged, as the local clock gives it.
     """
     scripted = Scripted([response_at(AT_NOW), response_at(AT_NOW)], now=local)
     core = scripted.core
@@ -248,7 +260,7 @@ def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -
 
 
 def test_refused_delete_warns_that_the_clock_is_wrong() -> None:
-    """A clock that is behind may be the reason for the refusal."""
+    """If a DELETE is refused and the local clock is two hours behind Justt's, a warning names the difference."""
     refused = httpx.Response(400, json={"message": "deactivationDate is in the past"}, headers={"date": AT_NOW})
     scripted = Scripted([refused, record("PENDING")], now=NOW - timedelta(hours=2))
 
@@ -273,7 +285,10 @@ def test_refused_delete_warns_that_the_clock_is_wrong() -> None:
 def test_delete_does_not_warn_of_a_harmless_clock(
     response: httpx.Response, olds: dict[str, object], local: datetime
 ) -> None:
-    """There is no warning for a minute, for a date in a week, or without a fresh `Date`."""
+    """Delete doesn't warn of a clock that differs by a minute, nor if the deactivation date is a week away.
+
+    It doesn't warn either if the response has no valid and fresh `Date`.
+    """
     scripted = Scripted([response], now=local)
 
     scripted.core.delete("id-1", olds)
@@ -296,7 +311,7 @@ def compressed() -> httpx.Response:
 def test_delete_with_a_login_page_succeeds_if_a_read_shows_inactive(
     response: Callable[[], httpx.Response], olds: dict[str, object]
 ) -> None:
-    """The page proves nothing, but the record does."""
+    """If a DELETE gets a login page or a compressed response, delete succeeds if the following GET shows INACTIVE."""
     scripted = Scripted([response(), record("INACTIVE")])
 
     scripted.core.delete("id-1", olds)
@@ -308,7 +323,7 @@ def test_delete_with_a_login_page_succeeds_if_a_read_shows_inactive(
 @pytest.mark.parametrize("olds", [RECORDED, LATER])
 @pytest.mark.parametrize("reads", [[record("SUCCESSFUL")], [login_page(), login_page()], [refusal(404)]])
 def test_delete_with_a_login_page_keeps_the_state(reads: list[httpx.Response], olds: dict[str, object]) -> None:
-    """Unless a GET shows INACTIVE, which it doesn't for a future date, the integration stays in the state."""
+    """If a DELETE gets a login page and no GET shows INACTIVE, delete fails. The integration stays in the state."""
     scripted = Scripted([login_page(), *reads])
 
     with pytest.raises(UnexpectedResponse) as raised:

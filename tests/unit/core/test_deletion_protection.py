@@ -41,7 +41,7 @@ HANDED_OVER = "Run `pulumi state delete` with its URN: {}, so it keeps running a
 
 @dataclass
 class Process:
-    """The core with an API that accepts each DELETE, called for one resource after the other."""
+    """A lifecycle for several resources, with an API that accepts each DELETE."""
 
     scripted: Scripted = field(default_factory=lambda: Scripted([httpx.Response(204)] * 2))
     name: str | None = "a"
@@ -72,7 +72,10 @@ def process() -> Process:
 
 
 def test_delete_without_a_check_is_refused(process: Process) -> None:
-    """For `destroy` and for a resource that left the program, the engine calls only delete."""
+    """If the engine calls delete for a protected resource without a check, delete is refused.
+
+    The error differs once check has seen another resource of the program, because the command is then not a `destroy`.
+    """
     process.assert_refused("a", PROTECTED, DESTROYED)
     process.name = "b"
     process.core.check({}, MINIMAL)
@@ -80,20 +83,23 @@ def test_delete_without_a_check_is_refused(process: Process) -> None:
 
 
 def test_delete_of_a_resource_in_the_program_is_a_replacement(process: Process) -> None:
-    """In an `up`, check saw the replaced resource, with or without protection in the program."""
+    """If check has seen a protected resource in the program, its delete is a replacement and sends a DELETE."""
     process.core.check({}, MINIMAL)
     process.delete("a", PROTECTED)
     assert process.scripted.methods == ["DELETE"]
 
 
 def test_without_protection_a_delete_needs_no_check(process: Process) -> None:
-    """The recorded value counts; absent is the same as False."""
+    """If the state has no deletionProtection, delete sends a DELETE even without a check."""
     process.delete("a", RECORDED)
     assert process.scripted.methods == ["DELETE"]
 
 
 def test_delete_without_a_urn_is_refused(process: Process) -> None:
-    """If the host doesn't give the URN, the provider can't know that the delete is a replacement."""
+    """If the host gives no URN, delete refuses a protected resource even after its check and diff.
+
+    The provider can't know that the delete is a replacement.
+    """
     process.name = None
     process.core.check({}, INPUTS)
     process.core.diff(PROTECTED, INPUTS)
@@ -101,7 +107,7 @@ def test_delete_without_a_urn_is_refused(process: Process) -> None:
 
 
 def test_renamed_resource_can_be_replaced(process: Process) -> None:
-    """The engine deletes by the former URN; the diff under the new URN was about the same integration."""
+    """If diff replaces a protected resource under its new URN, a delete under its former URN sends a DELETE."""
     process.name = "new-name"
     process.core.check(INPUTS, INPUTS)
     assert process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"}) == ["integrationName"]
@@ -111,7 +117,11 @@ def test_renamed_resource_can_be_replaced(process: Process) -> None:
 
 @pytest.mark.parametrize("command", ["this command", "another"])
 def test_resource_can_be_replaced_in_another_process(tmp_path: Path, command: str) -> None:
-    """With another provider resource, check and create run in one process and delete in another."""
+    """A protected resource moves to another provider, so one process calls check and diff and another one calls delete.
+
+    Within one command, the delete of the old integration succeeds, and that of the new one is refused. In another
+    command, the delete of the old integration is refused.
+    """
     former, present = (
         Process(Scripted([httpx.Response(204)], session=Session(BASE_URL, Journal(tmp_path, command=name))))
         for name in ("this command", command)
@@ -128,14 +138,17 @@ def test_resource_can_be_replaced_in_another_process(tmp_path: Path, command: st
 
 
 def test_diff_alone_does_not_lift_the_protection(process: Process) -> None:
-    """A refresh calls diff for resources that left the program, and so does the replacement of a dependency."""
+    """If the engine calls only diff for a protected resource and no check, delete is refused.
+
+    A refresh calls diff even for resources that left the program.
+    """
     process.core.diff(PROTECTED, INPUTS)
     process.core.diff(PROTECTED, {**INPUTS, "integrationName": "Other"})
     process.assert_refused("a", PROTECTED, DESTROYED)
 
 
 def test_adopter_does_not_lift_the_protection(process: Process) -> None:
-    """A removed resource is refused, even if another resource in the program adopts its integration."""
+    """If another resource of the program adopts the integration of a protected resource, delete is still refused."""
     process.name = "adopter"
     process.core.check({}, {**INPUTS, "adoptId": "id-1"})
     process.core.diff({**RECORDED, "adoptId": "id-1"}, {**CHECKED, "adoptId": "id-1"})
@@ -143,7 +156,10 @@ def test_adopter_does_not_lift_the_protection(process: Process) -> None:
 
 
 def test_protected_adopted_integration_is_refused_before_it_is_released(process: Process) -> None:
-    """The protection is checked first. If the resource is in the program, it is released and nothing is sent."""
+    """If a resource is protected and has adopted its integration, delete is refused without a check.
+
+    After a check, delete releases the integration and sends nothing.
+    """
     process.assert_refused("a", ADOPTED, HANDED_OVER.format("it was adopted"))
     process.core.check({}, {**MINIMAL, "adoptId": "id-1"})
     process.delete("a", ADOPTED)
@@ -153,7 +169,7 @@ def test_protected_adopted_integration_is_refused_before_it_is_released(process:
 
 @pytest.mark.parametrize("name", ["a", None])
 def test_undo_of_a_create_ignores_the_protection(name: str | None) -> None:
-    """The protection is for integrations in the state; one that no state knows is deactivated."""
+    """If the engine exits during the create of a protected resource, the provider deactivates the integration."""
     created = httpx.Response(201, json={"integrationId": "id-1"})
     scripted = Scripted([listing(), created, httpx.Response(204)], leaves_after=2)
     process = Process(scripted, name)
@@ -163,14 +179,17 @@ def test_undo_of_a_create_ignores_the_protection(name: str | None) -> None:
 
 
 def test_update_changes_the_protection_only_in_the_state(process: Process) -> None:
-    """Removing it leaves no property in the state."""
+    """If the program adds or removes deletion_protection, update sends nothing and adds or removes it in the state."""
     assert process.core.update("id-1", RECORDED, INPUTS) == PROTECTED
     assert process.core.update("id-1", PROTECTED, CHECKED) == RECORDED
     assert Offline().core.check(INPUTS, {**MINIMAL, "deletionProtection": True}).inputs == INPUTS
 
 
 def test_all_providers_of_a_process_share_one_ownership() -> None:
-    """The engine may call check and delete on two provider objects of one process."""
+    """All provider objects of a process share one `Ownership`.
+
+    The engine may call check on one object and delete on another.
+    """
     config = {"justt:baseUrl": "http://127.0.0.1:9"}
     cores = []
     for _ in range(2):
@@ -183,7 +202,10 @@ def test_all_providers_of_a_process_share_one_ownership() -> None:
 
 
 def test_ownership_counts_only_checked_resources() -> None:
-    """A resource is in the program once check has seen it; a diff counts only after that."""
+    """A delete counts as a replacement if check has seen its URN, or if a later diff of a checked resource had its id.
+
+    A diff before the check does not count.
+    """
     ownership = Ownership(Journal(None), "http://127.0.0.1:9/v1")
     ownership.note_diff("urn", "id-1", is_replaced=False)
     ownership.note_check("urn", {})

@@ -44,7 +44,10 @@ CHANGES: list[tuple[dict[str, Any], list[str]]] = [
 def test_diff_replaces_for_every_property_sent_to_the_api(
     offline: Offline, changes: dict[str, Any], replaces: list[str]
 ) -> None:
-    """The API can't change the properties that it received. Each changed field is named on its own."""
+    """If a property that was sent to the API changes, diff replaces the integration and names each changed field.
+
+    The API can't change these properties.
+    """
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1", "status": "FAILED"}, news) == replaces
@@ -67,7 +70,7 @@ def test_diff_replaces_for_every_property_sent_to_the_api(
     ],
 )
 def test_diff_replaces_for_nothing_else(offline: Offline, changes: dict[str, Any]) -> None:
-    """Provider-only properties change in place, and the order of codes is no change."""
+    """If only provider-only properties or the order of merchant account codes change, diff replaces nothing."""
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff(FULL, news) == []
@@ -84,19 +87,22 @@ def test_diff_replaces_for_nothing_else(offline: Offline, changes: dict[str, Any
     ],
 )
 def test_diff_replaces_for_unknown_values(offline: Offline, changes: dict[str, Any], replaces: list[str]) -> None:
-    """An unknown value may turn out different, so it is shown as a replacement."""
+    """If a property that is sent to the API is unknown in a preview, diff shows a replacement."""
     assert offline.core.diff(FULL, {**FULL, **changes}) == replaces
 
 
 def test_absent_property_equals_its_default(offline: Offline) -> None:
-    """A state from before an input existed is not replaced by that input."""
+    """If the state lacks a property and the program sets it to its default, diff replaces nothing."""
     news = offline.core.check(MINIMAL, {**MINIMAL, "merchantAccountCodes": [], "allowUnlisted": False}).inputs
 
     assert offline.core.diff(MINIMAL, news) == []
 
 
 def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline) -> None:
-    """The old integration follows the recorded deactivation, not the new one."""
+    """If an update replaces an integration and changes its deactivation, diff warns.
+
+    The old integration still follows the recorded deactivation.
+    """
     news = {**FULL, "source": "adyen", "deactivation": {"deactivationType": "dueDate"}}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1"}, news) == ["source"]
@@ -111,7 +117,7 @@ def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline)
 
 @pytest.mark.parametrize("policy", [{"deactivationType": "postingDate"}, {"afterDays": 0}])
 def test_diff_does_not_warn_if_the_policy_is_the_default(offline: Offline, policy: dict[str, object]) -> None:
-    """An absent policy equals the default, so writing the default changes nothing."""
+    """If an update replaces an integration and only writes out the default deactivation, diff logs no warning."""
     offline.core.diff(CHECKED, {**CHECKED, "source": "adyen", "deactivation": policy})
 
     assert offline.told == []

@@ -333,7 +333,10 @@ def assert_all_accounted_for(vendor: ScriptedVendor, outcomes: Mapping[str, str 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", LOST_BEFORE)
 def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> None:
-    """If the list shows no new integration, the POST is sent once more and creates one integration."""
+    """If a POST is lost and the list then shows no new integration, create sends one more POST.
+
+    One integration exists afterwards.
+    """
     vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, policy)
     vendor.make("old")
@@ -348,7 +351,10 @@ def test_lost_before_the_commit_is_sent_once_more(policy: Policy, fate: str) -> 
 
 @pytest.mark.parametrize("fate", LOST_AFTER)
 def test_lost_after_the_commit_is_refused(fate: str) -> None:
-    """With `refuse`, the error names the candidate and the `adopt_id` line and warns; no second POST is sent."""
+    """If the response of a committed POST is lost, `refuse` fails and sends no second POST.
+
+    The error names the candidate and the `adopt_id` line.
+    """
     vendor = ScriptedVendor(fates={"a": [fate]})
     vendor.make("old")
 
@@ -370,7 +376,7 @@ def test_lost_after_the_commit_is_refused(fate: str) -> None:
 
 @pytest.mark.parametrize("fate", LOST_AFTER)
 def test_lost_after_the_commit_is_claimed(fate: str) -> None:
-    """With `adopt`, the only candidate is claimed, with a warning that names it."""
+    """If the response of a committed POST is lost, `adopt` claims the only candidate. A warning names the candidate."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     process = Process(vendor, "adopt")
     vendor.make("old")
@@ -387,7 +393,7 @@ def test_lost_after_the_commit_is_claimed(fate: str) -> None:
 
 
 def test_claimed_record_has_the_status_of_the_list() -> None:
-    """The claimed record has the status from the list, not an assumed one."""
+    """If `adopt` claims a candidate, create returns the status that the list shows."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     vendor.on_commit = lambda _: vendor.records[0].update(status="SUCCESSFUL")
@@ -397,7 +403,10 @@ def test_claimed_record_has_the_status_of_the_list() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_post_lost_twice_before_the_commit(policy: Policy) -> None:
-    """No third POST is sent. The list shows nothing new, but Justt may still commit, so the error warns."""
+    """If both POSTs of a create are lost and the list shows nothing new, create sends no third POST.
+
+    The error warns that Justt may still have created the integration.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx before the commit"]})
     process = Process(vendor, policy)
 
@@ -422,7 +431,7 @@ def test_second_post_lost_after_the_commit_is_refused() -> None:
 
 
 def test_second_post_lost_after_the_commit_is_claimed() -> None:
-    """The only candidate of a second POST is claimed, as for a first one."""
+    """If the first POST is lost before its commit and the second one after it, `adopt` claims the only candidate."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     process = Process(vendor, "adopt")
 
@@ -432,7 +441,7 @@ def test_second_post_lost_after_the_commit_is_claimed() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_late_commit_of_the_first_post_is_named_with_the_second(policy: Policy) -> None:
-    """If Justt commits the first POST late, the error names the integrations of both POSTs."""
+    """If Justt commits the first POST late and the second POST is lost, the error names the integrations of both."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     posts = itertools.count()
     vendor.on_commit = lambda name: vendor.make(name) if next(posts) == 1 else None
@@ -445,7 +454,10 @@ def test_late_commit_of_the_first_post_is_named_with_the_second(policy: Policy) 
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_refused_second_post_still_warns(policy: Policy) -> None:
-    """The second POST may be refused because the first one was committed, so the error still warns."""
+    """If Justt refuses the second POST, the create stays unresolved and the error warns.
+
+    The first POST may have been committed and be the reason for the refusal.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE, "409"]})
 
     process = Process(vendor, policy)
@@ -463,7 +475,7 @@ def test_refused_second_post_still_warns(policy: Policy) -> None:
 
 
 def test_refused_first_post_is_not_ambiguous() -> None:
-    """If Justt refuses the first POST, nothing was created, and no list is read after it."""
+    """If Justt refuses the first POST, create reads no further list, and the error says that nothing was created."""
     vendor = ScriptedVendor(fates={"a": ["400"]})
     process = Process(vendor)
 
@@ -480,7 +492,10 @@ def test_refused_first_post_is_not_ambiguous() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
 def test_creates_lost_in_one_outage_share_the_wait(policy: Policy, fate: str) -> None:
-    """Sixteen creates that each lose two responses take as long as one: they share the grace periods and the lists."""
+    """If sixteen concurrent creates lose all responses, they take at most two time-outs longer than one such create.
+
+    They share the grace periods and the lists.
+    """
     vendor = ScriptedVendor(fates={name: [fate] * 2 for name in SIXTEEN_NAMES})
     process = Process(vendor, policy)
     alone = Process(ScriptedVendor(fates={"a": [fate] * 2}), policy)
@@ -540,7 +555,10 @@ def test_waiting_create_does_not_block_others() -> None:
 
 
 def test_two_creates_with_the_same_name_in_flight() -> None:
-    """If the host can't tell URNs apart, two resources may share a name; a create in flight is not ambiguous."""
+    """If the host gives no URN, two creates with the same external identifier share one key.
+
+    The second create is not refused as ambiguous while the first one is in flight: both succeed.
+    """
     vendor = ScriptedVendor()
     process = Process(vendor)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
@@ -561,7 +579,10 @@ def test_two_creates_with_the_same_name_in_flight() -> None:
 
 
 def test_create_whose_error_fails_to_build_stays_unresolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes wrong after a lost response, the next call sends no POST."""
+    """If building the error of a lost create raises, the create stays unresolved.
+
+    The next call of this create sends no POST and reports the lost one.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
     monkeypatch.setattr(process.creator.intents, "named_in", lambda *_: 1 / 0)
@@ -573,9 +594,9 @@ def test_create_whose_error_fails_to_build_stays_unresolved(monkeypatch: pytest.
 
 
 def test_repeated_call_of_an_unresolved_create_sends_nothing() -> None:
-    """An `onError` hook makes the engine call create again.
+    """If the engine calls an unresolved create again, as with an `onError` hook, create raises the same error.
 
-    It gets the same error, because a second POST would be a duplicate.
+    It sends nothing, because a second POST would be a duplicate.
     """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
@@ -591,7 +612,10 @@ def test_repeated_call_of_an_unresolved_create_sends_nothing() -> None:
 
 @pytest.mark.parametrize("fate", ["answered", "400"])
 def test_process_removes_only_its_own_intent(tmp_path: Path, fate: str) -> None:
-    """After an undo or a 4xx, a process keeps the intent that a second process has since written for the resource."""
+    """After an undo or a 4xx, a process removes only its own intent.
+
+    It keeps an intent that a second process has written for the resource since.
+    """
     vendor = ScriptedVendor(fates={"a": [fate]})
     first, second = Process(vendor, state=tmp_path), Process(vendor, state=tmp_path)
     inputs = inputs_of(externalIdentifier="a", referenceAccountId=None)
@@ -639,7 +663,10 @@ def kill_create(
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy) -> None:
-    """The next run waits until the POST can no longer be committed, finds nothing new, and creates one integration."""
+    """If a run is killed before Justt commits its POST, the next run creates one integration.
+
+    The next run first waits until the POST can no longer be committed, and finds nothing new.
+    """
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="sent")
@@ -654,7 +681,10 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
 
 
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
-    """The next run sends no POST: its error names the first integration and the command that resolves it."""
+    """If a run is killed after Justt committed its POST, the next run sends no POST.
+
+    Its error names the integration and the command that resolves the create.
+    """
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="committed")
@@ -667,7 +697,7 @@ def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
 
 
 def test_killed_after_the_commit_is_claimed_with_adopt(tmp_path: Path) -> None:
-    """With `adopt`, the only new integration is claimed, whichever process sent the POST."""
+    """If a run is killed after Justt committed its POST, the next run with `adopt` claims the only new integration."""
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
 
@@ -718,7 +748,10 @@ def rerun(vendor: ScriptedVendor, state: Path, decision: Decision | None = None)
 
 
 def test_killed_after_the_response_is_named_while_it_is_live(tmp_path: Path) -> None:
-    """The journal has the id, so the next run reads it, and creates another integration only if it is INACTIVE."""
+    """If a run is killed after the response, the next run reads the id from the journal and fails while it is live.
+
+    Once that integration is INACTIVE, the next run creates another one.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="answered")
 
@@ -732,7 +765,10 @@ def test_killed_after_the_response_is_named_while_it_is_live(tmp_path: Path) -> 
 
 
 def test_killed_after_the_response_and_not_found(tmp_path: Path) -> None:
-    """A 404 does not prove absence, except for a simulator, whose records can be reset."""
+    """If the id of a killed create gets a 404, the next run fails, because a 404 does not prove absence.
+
+    With a simulator, which can be reset, the next run creates another integration.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="answered")
     vendor.records.clear()
@@ -746,7 +782,10 @@ def test_killed_after_the_response_and_not_found(tmp_path: Path) -> None:
 
 
 def test_killed_after_the_response_and_not_found_but_listed(tmp_path: Path) -> None:
-    """A simulator that still lists the id was not reset, even if a GET of it returns 404."""
+    """If a simulator still lists the id of a killed create, it was not reset.
+
+    The next run then fails even if a GET of the id gets a 404.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path)
@@ -760,7 +799,10 @@ def test_killed_after_the_response_and_not_found_but_listed(tmp_path: Path) -> N
 
 
 def test_intent_is_dropped_after_a_reset_of_the_simulator(tmp_path: Path) -> None:
-    """If the account lacks ids from before the POST, the simulator was reset, and the intent is dropped."""
+    """If the account lacks ids from before a killed run's POST, the simulator was reset.
+
+    The next run then drops the intent and creates the integration.
+    """
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="committed")
@@ -781,7 +823,11 @@ def test_intent_is_dropped_after_a_reset_of_the_simulator(tmp_path: Path) -> Non
     ],
 )
 def test_killed_before_the_program_changed(tmp_path: Path, policy: Policy, change: dict[str, object]) -> None:
-    """The next run looks for what the killed run sent, and never claims it for the changed inputs."""
+    """If the program changes after a killed create, the next run fails and names the candidate.
+
+    It refuses to claim the candidate for the changed inputs. After a decision to deactivate the candidate, it creates
+    another integration.
+    """
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="committed")
@@ -809,7 +855,10 @@ def test_killed_before_the_program_changed(tmp_path: Path, policy: Policy, chang
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_killed_before_the_api_key_changed(tmp_path: Path, policy: Policy) -> None:
-    """Without the old key, or an intent's digest, the sent inputs can't be compared, so the candidate is only named."""
+    """If the API key has changed or the intent has no digest, the next run can't compare the inputs of a killed create.
+
+    It then fails and names the candidate, even with `adopt`.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
     for key, digest in (("another", "as it was"), (None, None)):
@@ -823,7 +872,10 @@ def test_killed_before_the_api_key_changed(tmp_path: Path, policy: Policy) -> No
 
 
 def test_unusable_intent_file_blocks_the_create(tmp_path: Path) -> None:
-    """If the intent is damaged or from a newer version, nothing is sent, and the file stays unchanged."""
+    """If the intent of a resource is damaged or has a newer format, its create sends nothing.
+
+    The file stays unchanged, and other resources can be created.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
     (file,) = (tmp_path / "intents").iterdir()
@@ -842,7 +894,11 @@ def test_unusable_intent_file_blocks_the_create(tmp_path: Path) -> None:
 def test_killed_create_blocks_the_account_under_its_other_name(
     tmp_path: Path, after: Literal["committed", "answered"]
 ) -> None:
-    """An account can be named by its id, or not at all. A killed create under one name blocks the other."""
+    """After a killed create without an account, a create that names the default account is refused.
+
+    An account can be used by its id or without a name, so both may mean the same one. The create succeeds once the
+    integration is INACTIVE or the intent is removed.
+    """
     vendor = ScriptedVendor(default_account="main")
     kill_create(tmp_path, vendor, after=after)
 
@@ -860,7 +916,7 @@ def test_killed_create_blocks_the_account_under_its_other_name(
 
 
 def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
-    """The wait for the killed request uses that run's time-out, even if the next run's time-out is shorter."""
+    """After a killed create, the next run waits for the killed run's time-out, even if its own one is shorter."""
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="sent")
     process = Process(vendor, state=tmp_path)
@@ -903,7 +959,10 @@ def test_adopted_id_settles_only_an_intent_that_may_have_created_it(tmp_path: Pa
 
 
 def test_state_with_the_id_under_another_urn_settles_the_intent(tmp_path: Path) -> None:
-    """After a rename of the resource or the stack, the old name can get another integration."""
+    """If the state has a create's id under another URN, as after a rename, the old name can get another integration.
+
+    This holds even if no read has settled the intent.
+    """
     for number, is_settled in enumerate((True, False)):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
         made = Process(vendor, state=state).create("a")
@@ -917,7 +976,10 @@ def test_state_with_the_id_under_another_urn_settles_the_intent(tmp_path: Path) 
 
 
 def test_state_with_the_id_settles_the_intent(tmp_path: Path) -> None:
-    """Once the state holds the id, the intent is removed, and the claim stays with the resource."""
+    """Once the state has the id of a create, the intent is removed and the claim stays.
+
+    If the state has another id, the intent stays.
+    """
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     made = process.create("a")
@@ -937,9 +999,10 @@ def test_state_with_the_id_settles_the_intent(tmp_path: Path) -> None:
 def test_create_is_refused_until_the_state_shows_the_earlier_one(
     tmp_path: Path, *, is_in_order: bool, name: str
 ) -> None:
-    """Even if the first command ended normally, the engine may have failed to save the id.
+    """If the state lacks the id of an earlier command's create, a new create is refused, also under another name.
 
-    A read settles the intent.
+    The engine may have failed to save the id, even if that command ended normally. After a read has settled the intent,
+    the create succeeds.
     """
     vendor, stack, inputs = ScriptedVendor(), "urn:pulumi:dev::shop::type::", inputs_of(externalIdentifier="a")
     process = Process(vendor, state=tmp_path)
@@ -958,7 +1021,7 @@ def test_create_is_refused_until_the_state_shows_the_earlier_one(
 
 @pytest.mark.parametrize("after", ["committed", "answered"])
 def test_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "answered"]) -> None:
-    """The next create carries out the decision of `pulumi-justt recover`: claim, deactivate or forget."""
+    """After `pulumi-justt recover`, the next create carries out the decision: claim, deactivate or forget."""
     for number, (decision, outcome, live) in enumerate(
         [
             (Decision("claim", "int-0"), "int-0", ["int-0"]),
@@ -977,7 +1040,7 @@ def test_decision_is_carried_out(tmp_path: Path, after: Literal["committed", "an
 
 
 def test_outdated_decision_is_refused(tmp_path: Path) -> None:
-    """An id that is INACTIVE, of another PSP, or held by another resource is not claimed, and nothing is sent."""
+    """If the id to claim is INACTIVE, of another PSP or in another resource, create fails and sends no POST."""
     for number, (change, problem) in enumerate(
         [
             ({"status": "INACTIVE"}, "it is INACTIVE, which is final"),
@@ -998,9 +1061,9 @@ def test_outdated_decision_is_refused(tmp_path: Path) -> None:
 
 
 def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -> None:
-    """Two processes create the renamed resource under two new names at once.
+    """Two processes create a renamed resource under two new names at once, after a decision to claim its integration.
 
-    Only one of them claims the integration.
+    One process claims the integration, and the other one creates another integration.
     """
     vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
@@ -1029,7 +1092,10 @@ def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -
 def test_decision_about_an_id_that_another_resource_adopts_is_refused(
     tmp_path: Path, action: Literal["claim", "deactivate"], adopter: str
 ) -> None:
-    """The other resource adopted the id after the decision, so the integration is neither claimed nor deactivated."""
+    """If another resource adopts an id after the decision to claim or deactivate it, create fails.
+
+    The integration stays as it is.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="answered")
     process = rerun(vendor, tmp_path, Decision(action, "int-0"))
@@ -1047,7 +1113,11 @@ def test_decision_about_an_id_that_another_resource_adopts_is_refused(
 def test_decision_is_carried_out_in_the_account_of_the_create(
     tmp_path: Path, after: Literal["committed", "answered"]
 ) -> None:
-    """If the account has changed, the old account's integration is deactivated or left, but never claimed."""
+    """If the resource's account has changed since a killed create, the decision applies to the old account.
+
+    Create deactivates or forgets the old integration and creates another one. It refuses to claim the old one until the
+    account is set back.
+    """
     for number, (decision, live) in enumerate(
         [(Decision("deactivate", "int-0"), ["int-1"]), (Decision("forget"), ["int-0", "int-1"])]
     ):
@@ -1068,7 +1138,10 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
 
 
 def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
-    """The warning names creates of earlier runs, even of runs that ended normally, but not creates of this command."""
+    """Each process warns once of a create that an earlier run left over, even if that run ended normally.
+
+    It does not warn of creates of its own command.
+    """
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     base_url = process.client.settings.base_url
@@ -1105,7 +1178,11 @@ def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_pat
 
 
 def test_create_left_over_in_another_stack_is_one_warning(tmp_path: Path) -> None:
-    """The stack may have been renamed, or be another stack of the program, so it is a warning, not an error."""
+    """If a killed run of another stack has created the same integration, create succeeds with one warning.
+
+    The stack may have been renamed, or be another stack of the program. If that run ended normally, there is no
+    warning.
+    """
 
     def urn(stack: str, name: str = "a", project: str = "shop") -> str:
         return f"urn:pulumi:{stack}::{project}::type::{name}"
@@ -1135,7 +1212,7 @@ def test_create_left_over_in_another_stack_is_one_warning(tmp_path: Path) -> Non
 
 
 def test_unusable_journal_fails_no_create(tmp_path: Path) -> None:
-    """If the journal's folder can't be used, there is one warning, and creates succeed."""
+    """If the journal's folder can't be used, creates succeed, and one warning says so."""
     (tmp_path / "file").write_text("in the way")
     process = Process(ScriptedVendor(), state=tmp_path / "file")
 
@@ -1173,7 +1250,10 @@ def another_writer(*sources: str, status: str = "PENDING") -> Callable[[Scripted
 def test_nothing_is_claimed_if_another_integration_is_new(
     prepare: Callable[[ScriptedVendor], None], named: list[str]
 ) -> None:
-    """A second new integration means that another writer is active, so the candidates can't be told apart."""
+    """If a second integration is new after a lost POST, `adopt` claims nothing, and the error names the candidates.
+
+    Another writer is active, so the provider can't tell which integration is its own.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     prepare(vendor)
     process = Process(vendor, "adopt")
@@ -1185,7 +1265,7 @@ def test_nothing_is_claimed_if_another_integration_is_new(
 
 
 def test_inactive_candidate_is_not_claimed() -> None:
-    """INACTIVE is final, so the candidate is named and not claimed."""
+    """If the only candidate is INACTIVE, which is final, `adopt` does not claim it, and the error names it."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     vendor.on_commit = lambda _: vendor.records[0].update(status="INACTIVE")
     process = Process(vendor, "adopt")
@@ -1195,7 +1275,10 @@ def test_inactive_candidate_is_not_claimed() -> None:
 
 
 def test_nothing_is_claimed_after_an_unresolved_create() -> None:
-    """The integration of an earlier unresolved create may appear as a candidate of a later one."""
+    """While an earlier create is unresolved, `adopt` claims no candidate of a later one.
+
+    The candidate may belong to the earlier create.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.error("a")
@@ -1205,7 +1288,10 @@ def test_nothing_is_claimed_after_an_unresolved_create() -> None:
 
 
 def test_nothing_is_claimed_after_a_create_that_took_two_posts() -> None:
-    """Justt may still commit the first POST of a create whose second POST succeeded."""
+    """After a create that needed two POSTs, `adopt` claims no candidate of a later create.
+
+    Justt may still commit the first POST.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
     process = Process(vendor, "adopt")
     process.create("a")
@@ -1215,7 +1301,10 @@ def test_nothing_is_claimed_after_a_create_that_took_two_posts() -> None:
 
 
 def test_second_lost_create_is_claimed_after_a_first() -> None:
-    """After a claim the first create is resolved, and its id is not a candidate of the next one."""
+    """If two creates lose their responses one after the other, `adopt` claims the candidate of each.
+
+    The claimed id of the first create is no candidate of the second one.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor, "adopt")
 
@@ -1225,7 +1314,7 @@ def test_second_lost_create_is_claimed_after_a_first() -> None:
 
 
 def test_nothing_is_claimed_while_another_create_is_unresolved() -> None:
-    """If two creates lose their responses at once, neither is claimed, whatever their sources."""
+    """If two creates lose their responses at once, `adopt` claims nothing, whether their sources are equal or not."""
     for sources in ({"a": "stripe", "b": "stripe"}, {"a": "stripe", "b": "adyen"}):
         vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
         process = Process(vendor, "adopt")
@@ -1238,7 +1327,10 @@ def test_nothing_is_claimed_while_another_create_is_unresolved() -> None:
 
 
 def test_nothing_is_claimed_while_the_default_account_has_an_unresolved_create() -> None:
-    """A request without an account may use the account that this create names, so its unresolved create counts too."""
+    """While a create without an account is unresolved, `adopt` claims no candidate in a named account.
+
+    A request without an account may use the named one.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE, BEFORE], "b": [AFTER]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     process.error("a", account=None)
@@ -1274,7 +1366,10 @@ def test_creates_under_two_names_of_an_account_do_not_swap_ids() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_adopted_id_is_not_a_candidate(policy: Policy) -> None:
-    """An integration that another resource of this run adopted by its id is accounted for."""
+    """If another resource of the run adopts a new integration, a lost create does not count it as a candidate.
+
+    So create sends a second POST.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, policy)
     vendor.on_commit = lambda _: (
@@ -1286,7 +1381,7 @@ def test_adopted_id_is_not_a_candidate(policy: Policy) -> None:
 
 
 def test_candidate_claimed_by_another_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If two provider processes find the same candidate, only the first claim counts."""
+    """If another process has just claimed the candidate, create with `adopt` fails and names the candidate."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, "adopt")
     claim = process.journal.claim
@@ -1302,7 +1397,10 @@ def test_candidate_claimed_by_another_process_is_refused(monkeypatch: pytest.Mon
 
 
 def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
-    """If no claim can be recorded, another process could claim the same integration."""
+    """If the journal can't record a claim, `adopt` claims nothing and the error names the candidate.
+
+    Another process could claim the same integration.
+    """
     (tmp_path / "file").write_text("in the way")
     process = Process(ScriptedVendor(fates={"a": [AFTER]}), "adopt", tmp_path / "file")
 
@@ -1320,7 +1418,7 @@ def test_candidate_is_not_claimed_without_a_journal(tmp_path: Path) -> None:
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize("size", [0, 99, 100, 101, 250])
 def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_first: bool, size: int) -> None:
-    """With any envelope, order and number of pages, the new integration is found, and only that one."""
+    """With any envelope, order and number of pages, a lost create finds its own new integration, and only that one."""
     vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=newest_first)
     for number in range(size):
         vendor.make(f"old-{number}")
@@ -1357,7 +1455,7 @@ def shifting(vendor: ScriptedVendor, times: int) -> None:
 
 @pytest.mark.parametrize("newest_first", [False, True], ids=["oldest first", "newest first"])
 def test_shifting_pages_are_read_until_two_passes_agree(newest_first: bool) -> None:
-    """New integrations shift the pages during a pass; the list counts once two passes agree."""
+    """If new integrations shift the pages during a pass, the provider reads the list until two passes agree."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]}, newest_first=newest_first)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1390,7 +1488,10 @@ def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> Non
 
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_unstable_list_before_the_post_proves_nothing(fate: str) -> None:
-    """With `adopt`, two passes of the list before the POST must agree too; otherwise no integration counts as new."""
+    """With `adopt`, no two passes before the POST agree, so no later integration counts as new.
+
+    A lost create then fails, and sends no second POST.
+    """
     vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1407,7 +1508,7 @@ def test_unstable_list_before_the_post_proves_nothing(fate: str) -> None:
 
 
 def test_record_missing_from_one_pass_is_found() -> None:
-    """If the pages shift and one pass misses a record, the next one finds it, and no second POST is sent."""
+    """If one pass after a lost POST misses a record, the next passes find it, and create sends no second POST."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1425,7 +1526,10 @@ def test_record_missing_from_one_pass_is_found() -> None:
 
 
 def test_record_that_only_the_first_pass_shows_counts() -> None:
-    """A record that was listed once exists, even if two later passes agree without it, so no second POST is sent."""
+    """If only the first pass after a lost POST shows a new record, the record is a candidate.
+
+    Create sends no second POST, even if two later passes agree without the record.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1447,7 +1551,10 @@ def test_record_that_only_the_first_pass_shows_counts() -> None:
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("enveloped", [False, True], ids=["array", "envelope"])
 def test_account_beyond_the_page_limit_proves_nothing(policy: Policy, fate: str, enveloped: bool) -> None:
-    """At most 100 pages are read. Beyond that creates work, but a lost one is neither repeated nor claimed."""
+    """The provider reads at most 100 pages of an account.
+
+    In a larger account, creates succeed, but a lost create is neither sent again nor claimed.
+    """
     vendor = ScriptedVendor(fates={"a": [fate]}, enveloped=enveloped, newest_first=True)
     vendor.records = [
         {"integrationId": f"int-{number}", "source": "stripe", "status": "PENDING", "by": ("old", None)}
@@ -1467,7 +1574,10 @@ def test_account_beyond_the_page_limit_proves_nothing(policy: Policy, fate: str,
 
 @pytest.mark.slow
 def test_account_of_exactly_the_page_limit_is_complete_if_the_envelope_says_so() -> None:
-    """`hasMore: false` on page 100 ends the list; a bare array of 100 full pages may continue."""
+    """If page 100 says `hasMore: false`, the list is complete, and a lost POST is sent again.
+
+    A bare array of 100 full pages may continue, so a lost create fails.
+    """
     texts = []
     for enveloped in (True, False):
         vendor = ScriptedVendor(fates={"a": [BEFORE]}, enveloped=enveloped)
@@ -1482,7 +1592,7 @@ def test_account_of_exactly_the_page_limit_is_complete_if_the_envelope_says_so()
 
 
 def test_repeated_page_proves_nothing() -> None:
-    """If every page number returns the same full page, only two pages are read, and the list doesn't count."""
+    """If every page number returns the same full page, the provider reads only two pages, and a lost create fails."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     full = [{"integrationId": f"x-{number}", "source": "stripe", "status": "PENDING"} for number in range(100)]
     vendor.on_list = lambda _: httpx.Response(200, json=full)
@@ -1493,9 +1603,9 @@ def test_repeated_page_proves_nothing() -> None:
 
 @pytest.mark.parametrize("response", [httpx.Response(403, json={"message": "no"}), httpx.Response(200, json={"a": 1})])
 def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> None:
-    """Without the list before the POST, a lost create could not be resolved, so no POST is sent.
+    """If the list before the POST fails, create fails with an error that names the list.
 
-    The error names the list.
+    It sends no POST, because a lost response could not be resolved.
     """
     vendor = ScriptedVendor()
     vendor.on_list = lambda _: response
@@ -1511,7 +1621,10 @@ def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> No
 
 
 def test_failed_list_before_the_post_is_retried_by_the_next_create() -> None:
-    """A failed list does not count as an empty one."""
+    """If the list before the POST fails, the next create reads the list again.
+
+    The failed list does not count as an empty one.
+    """
     vendor = ScriptedVendor(fates={"b": [AFTER]})
     vendor.make("old")
     process = Process(vendor)
@@ -1525,7 +1638,7 @@ def test_failed_list_before_the_post_is_retried_by_the_next_create() -> None:
 
 
 def test_failed_list_before_the_post_fails_all_waiting_creates() -> None:
-    """During an outage, sixteen creates fail together with the first list, not one after the other."""
+    """If the list before the POST fails while sixteen creates wait for it, all of them fail together with it."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     arrived = threading.Semaphore(0)
@@ -1566,7 +1679,7 @@ def test_failed_list_before_the_post_fails_all_waiting_creates() -> None:
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("page", [1, 2])
 def test_failed_list_after_the_post_is_named_in_the_warning(policy: Policy, fate: str, page: int) -> None:
-    """The error says that the outcome is unknown, and why, and still warns; no second POST is sent."""
+    """If the list after a lost POST fails, create sends no second POST. The error says why the outcome is unknown."""
     vendor = ScriptedVendor(fates={"a": [fate]})
     for number in range(100):
         vendor.make(f"old-{number}")
@@ -1589,7 +1702,7 @@ def test_failed_list_after_the_post_is_named_in_the_warning(policy: Policy, fate
 
 
 def test_failed_list_after_the_second_post_reports_that_post() -> None:
-    """The error of a create that was lost twice has the errorId of the second loss."""
+    """If a create is lost twice and the list then fails, the error has the errorId of the second POST."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, "5xx after the commit"]})
     posts = itertools.count()
 
@@ -1608,7 +1721,10 @@ def test_failed_list_after_the_second_post_reports_that_post() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_failed_list_after_the_post_fails_all_waiting_creates(policy: Policy) -> None:
-    """Sixteen creates lost in an outage fail together with the first list, each with its own warning."""
+    """If sixteen creates are lost in an outage, the first failed list fails all of them.
+
+    Each error names its own create.
+    """
     vendor = ScriptedVendor(fates={name: [AFTER] for name in SIXTEEN_NAMES})
 
     def go_down(_: int) -> httpx.Response | None:
@@ -1631,7 +1747,7 @@ def test_failed_list_after_the_post_fails_all_waiting_creates(policy: Policy) ->
 
 
 def test_failed_list_after_the_post_is_retried_for_a_later_loss() -> None:
-    """A list that failed before a create was lost says nothing about that create."""
+    """If the list fails for one lost create, the provider reads it again for a create that is lost later."""
     vendor = ScriptedVendor(fates={"a": [AFTER], "b": [AFTER]})
     process = Process(vendor)
     process.create("first")
@@ -1647,7 +1763,7 @@ def test_failed_list_after_the_post_is_retried_for_a_later_loss() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_each_account_is_listed_once_before_its_first_create(policy: Policy) -> None:
-    """However many creates there are, each account is listed once, and accounts share no list."""
+    """A process lists each account only before its first create there. Accounts share no list."""
     vendor = ScriptedVendor(fates={"c": [AFTER]})
     process = Process(vendor, policy)
     passes = 2 if policy == "adopt" else 1
@@ -1660,7 +1776,7 @@ def test_each_account_is_listed_once_before_its_first_create(policy: Policy) -> 
 
 
 def test_threads_share_the_list_before_the_post() -> None:
-    """Creates that start at once wait for one list."""
+    """If sixteen creates of an account start at once, they share one list before their POSTs."""
     vendor = ScriptedVendor()
 
     Process(vendor).at_once({f"shop-{number}": "stripe" for number in range(16)})
@@ -1692,7 +1808,7 @@ def test_grace_period_is_one_time_out_from_the_loss(policy: Policy) -> None:
 
 
 def test_creates_lost_together_share_the_grace_period() -> None:
-    """Each create waits from its own loss, so sixteen that are lost at once wait once."""
+    """If sixteen creates are lost at the same time, all grace periods end at the same time."""
     names = {f"shop-{number}": "stripe" for number in range(16)}
     vendor = ScriptedVendor(fates={name: [AFTER] for name in names})
 
@@ -1702,7 +1818,10 @@ def test_creates_lost_together_share_the_grace_period() -> None:
 
 
 def test_no_wait_after_the_grace_period() -> None:
-    """If the grace period is already over, the resolution continues at once, and never sleeps a negative time."""
+    """If a second lost create has already passed its grace period, the provider does not wait for it again.
+
+    It never sleeps a negative time.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE]})
     process = Process(vendor)
     waits: list[float] = []
@@ -1723,7 +1842,7 @@ def test_no_wait_after_the_grace_period() -> None:
 
 
 def test_grace_period_is_announced() -> None:
-    """Half a minute without output looks like a hang, so a note says what the provider waits for."""
+    """When a create waits for its grace period, a note says what the provider waits for."""
     process = Process(ScriptedVendor(fates={"a": [AFTER]}))
 
     process.error("a")
@@ -1742,7 +1861,10 @@ def test_grace_period_is_announced() -> None:
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 @pytest.mark.parametrize("lacks", ["everything", "what was there before", "what this run created"])
 def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str, lacks: str) -> None:
-    """Justt keeps every record, so a list without a known one is stale: nothing is sent again or claimed."""
+    """If the list after a lost POST lacks a known record, it is stale: create sends no second POST and claims nothing.
+
+    Justt keeps every record.
+    """
     vendor = ScriptedVendor(fates={"b": [fate]})
     old = vendor.make("old")
     process = Process(vendor, policy)
@@ -1766,7 +1888,7 @@ def test_list_that_lacks_a_known_record_proves_nothing(policy: Policy, fate: str
 
 
 def test_list_may_lack_the_ids_of_another_account() -> None:
-    """Each account lists only its own integrations."""
+    """If a list lacks an id of another account, it is still complete, and a lost POST is sent again."""
     vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     process.create("a", account="acc_1")
@@ -1775,7 +1897,10 @@ def test_list_may_lack_the_ids_of_another_account() -> None:
 
 
 def test_listing_that_takes_too_long_proves_nothing() -> None:
-    """If a page takes half a minute, listing stops at its time limit, and the partial list doesn't count."""
+    """If each page takes half a minute, listing stops at its time limit.
+
+    A lost create then fails, because the partial list proves nothing.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(6_000):
         vendor.make(f"old-{number}")
@@ -1798,7 +1923,7 @@ def test_listing_that_takes_too_long_proves_nothing() -> None:
     ],
 )
 def test_unsent_second_post_still_warns(again: httpx.Response | Exception, response: str) -> None:
-    """Even if the second POST could not be sent, Justt may still commit the first one."""
+    """If the second POST can't be sent or gets a 429, the error still warns. Justt may still commit the first POST."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
 
     def go_down(kind: str, _: str) -> None:
@@ -1831,7 +1956,7 @@ def test_unsent_second_post_still_warns(again: httpx.Response | Exception, respo
 
 
 def test_no_post_is_sent_after_the_engine_left() -> None:
-    """Creates that waited for the list, the lock or the quota are not sent if the engine is gone."""
+    """If the engine exits while create reads the list, create sends no POST, and the error says so."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     vendor.on_list = lambda _: vars(process).__setitem__("is_cancelled", lambda: True)
@@ -1846,7 +1971,10 @@ def test_no_post_is_sent_after_the_engine_left() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("after", [0.0, 3.0, 29.5])
 def test_lost_create_fails_at_once_after_the_engine_left(policy: Policy, after: float) -> None:
-    """The process is killed within seconds, so it doesn't wait, list, send again or claim."""
+    """If the engine exits after a POST was lost, create fails within a second.
+
+    It doesn't list the account, send a second POST or claim, because the process is killed soon.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, policy)
     left: list[float] = []
@@ -1866,7 +1994,10 @@ def test_lost_create_fails_at_once_after_the_engine_left(policy: Policy, after: 
 
 
 def test_nothing_is_claimed_if_the_engine_leaves_during_the_list() -> None:
-    """A new integration may be one that the next run created, so it is not claimed."""
+    """If the engine exits while a lost create lists the account, `adopt` claims nothing.
+
+    The new integration may belong to the next run.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor, "adopt")
     process.create("first")
@@ -1885,7 +2016,10 @@ def test_nothing_is_claimed_if_the_engine_leaves_during_the_list() -> None:
 
 
 def test_has_posted_is_true_only_for_ids_from_a_post() -> None:
-    """A claimed candidate is in the resource, but this process may not undo it."""
+    """`has_posted` is true for an id that a POST returned, and false for a claimed candidate.
+
+    The process must not undo a claimed candidate.
+    """
     vendor = ScriptedVendor(fates={"b": [AFTER]})
     process = Process(vendor, "adopt")
     ids = [process.create("a"), process.create("b")]
@@ -1894,7 +2028,7 @@ def test_has_posted_is_true_only_for_ids_from_a_post() -> None:
 
 
 def test_adopt_id_of_a_live_candidate_is_suggested() -> None:
-    """Of two candidates, the suggested `adopt_id` is the one that is not INACTIVE."""
+    """If one of two candidates is INACTIVE, the error suggests the other one for `adopt_id`."""
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     vendor.on_commit = lambda _: vendor.make("another writer", status="INACTIVE")
     vendor.newest_first = True
@@ -1906,7 +2040,10 @@ def test_adopt_id_of_a_live_candidate_is_suggested() -> None:
 
 
 def test_many_candidates_hint_at_an_incomplete_list_before() -> None:
-    """If the first list was empty by mistake, the whole account seems new, and the error says so."""
+    """If the list before the create was empty by mistake, the whole account seems new after a lost POST.
+
+    The error says that the first list was probably incomplete.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     for number in range(30):
         vendor.make(f"old-{number}")
@@ -1918,7 +2055,10 @@ def test_many_candidates_hint_at_an_incomplete_list_before() -> None:
 
 
 def test_resolution_waits_for_posts_in_flight_and_blocks_new_ones() -> None:
-    """No list is read while a POST is in flight, and a later create is sent after the account was listed."""
+    """While a POST is in flight, a lost create does not list the account.
+
+    A create that starts in the meantime sends its POST only after the list.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
@@ -1950,7 +2090,7 @@ def test_resolution_waits_for_posts_in_flight_and_blocks_new_ones() -> None:
 
 
 def test_new_create_waits_for_a_running_resolution() -> None:
-    """A create that starts while a lost one is resolved is sent after the list was read."""
+    """If a create starts while a lost create lists the account, it sends its POST only after the list."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     process.create("first")
@@ -1974,7 +2114,10 @@ def test_new_create_waits_for_a_running_resolution() -> None:
 
 
 def test_exception_in_one_resolution_does_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the thread that resolves for several accounts raises, the others still get their result."""
+    """If the thread that resolves creates of two accounts raises for one of them, the other create still succeeds.
+
+    So does a later create.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE], "c": [BEFORE]})
     process = Process(vendor)
     find, calls = process.creator._finding, itertools.count(1)
@@ -2001,7 +2144,7 @@ def test_exception_in_one_resolution_does_not_block_others(monkeypatch: pytest.M
 
 
 def test_error_of_one_create_does_not_block_others() -> None:
-    """A refused POST and a failed resolution both release the lock."""
+    """After a refused POST and after a lost one, the next create succeeds, because both have released the lock."""
     vendor = ScriptedVendor(fates={"a": ["400"], "b": [AFTER]})
     process = Process(vendor)
 
@@ -2053,7 +2196,10 @@ def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str
 
 
 def test_candidates_are_told_apart_by_source() -> None:
-    """A create lost before its commit is sent again, although another source's create was lost after its commit."""
+    """Two creates of different sources are lost at once, one before its commit and one after it.
+
+    The first one is sent again, because the only new integration has the other source.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER]})
 
     outcomes = Process(vendor).at_once({"a": "stripe", "b": "adyen"})
@@ -2063,7 +2209,10 @@ def test_candidates_are_told_apart_by_source() -> None:
 
 
 def test_lost_creates_of_one_source_all_name_all_candidates() -> None:
-    """The candidates can't be matched to creates, so each error names all of them, and no POST is repeated."""
+    """If several creates of one source are lost at once, each error names all candidates, and no POST is sent again.
+
+    The provider can't match candidates to creates.
+    """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [AFTER], "c": [AFTER]})
 
     outcomes = Process(vendor).at_once(dict.fromkeys("abc", "stripe"))
@@ -2123,7 +2272,7 @@ def test_second_writer_between_all_requests(policy: Policy) -> None:
 
 
 def test_id_returned_for_two_creates_is_an_error() -> None:
-    """If Justt responds to a second create with the first one's id, only the first resource gets it."""
+    """If Justt responds to a second create with the first one's id, the second create fails."""
     vendor = ScriptedVendor()
     process = Process(vendor)
     process.client = JusttClient(
@@ -2148,7 +2297,7 @@ def test_id_returned_for_two_creates_is_an_error() -> None:
 
 
 def test_id_returned_for_all_creates_is_in_one_resource() -> None:
-    """If sixteen concurrent creates get the same id, only one resource gets it."""
+    """If sixteen concurrent creates get the same id, one of them succeeds and the others fail."""
     process = Process(ScriptedVendor())
     vendor = process.vendor
     vendor.make = lambda *_, **__: "int-1"  # type: ignore[method-assign] # a vendor that returns one id for all
@@ -2161,7 +2310,10 @@ def test_id_returned_for_all_creates_is_in_one_resource() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_id_listed_before_the_post_is_an_error(policy: Policy) -> None:
-    """An id from the list before the POST is not new and may be in another resource, so create fails."""
+    """If a POST returns an id from the list before it, create fails.
+
+    That integration is not new and may be in another resource.
+    """
     vendor = ScriptedVendor()
     process = Process(vendor, policy)
     old = vendor.make("old")
@@ -2172,7 +2324,7 @@ def test_id_listed_before_the_post_is_an_error(policy: Policy) -> None:
 
 
 def test_known_id_from_a_second_post_is_an_error() -> None:
-    """The rule also holds for a repeated POST."""
+    """If the second POST of a create returns another resource's id, create fails."""
     vendor = ScriptedVendor(fates={"b": [BEFORE]})
     process = Process(vendor)
     made = process.create("a")
@@ -2183,7 +2335,10 @@ def test_known_id_from_a_second_post_is_an_error() -> None:
 
 
 def test_unreachable_list_after_the_post_is_named_in_the_warning() -> None:
-    """After an outage that starts with the POST, one error warns and names the cause."""
+    """If the API is unreachable from the POST on, the error of the lost create warns and names the cause.
+
+    A new process's create fails, too.
+    """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
 
     def go_down(_: str) -> None:

@@ -45,7 +45,7 @@ OTHER_ENVIRONMENT = (
 def test_create_refuses_another_environment_than_that_of_the_stack(
     offline: Offline, call: Callable[[IntegrationLifecycle], object]
 ) -> None:
-    """Once the process has seen the stack's recorded environment, it creates nothing in another one."""
+    """After check or diff has seen that the stack is recorded in another environment, create fails."""
     core = offline.core
     call(core)
 
@@ -54,7 +54,10 @@ def test_create_refuses_another_environment_than_that_of_the_stack(
 
 
 def test_override_of_a_provider_key_is_noted(live: Live) -> None:
-    """Each resource of a provider with its own key notes that the override is used; other resources don't."""
+    """If JUSTT_API_KEY_OVERRIDE replaces a provider's own key, create, read and delete each log a note.
+
+    Resources without a provider key log no such note.
+    """
     for provider in ({}, {"provider": "us"}):
         integration_id, recorded = live.core(provider, JUSTT_API_KEY_OVERRIDE="override").create(CHECKED)
         core = live.core(provider, JUSTT_API_KEY_OVERRIDE="override")
@@ -91,7 +94,7 @@ def test_create_sends_one_post_and_returns_all_inputs(live: Live) -> None:
 
 
 def test_second_create_is_one_request(live: Live) -> None:
-    """The account is listed before the process's first create in it, and not again."""
+    """A process lists an account before its first create there. The second create in the account sends only a POST."""
     core = live.core()
     core.create({**CHECKED, "referenceAccountId": "acc_1"})
     live.simulator.clear_requests()
@@ -102,14 +105,14 @@ def test_second_create_is_one_request(live: Live) -> None:
 
 
 def test_create_with_adopt_lists_the_account_twice(live: Live) -> None:
-    """With onAmbiguousCreate=adopt, two passes of the list before the POST must agree."""
+    """With onAmbiguousCreate=adopt, the first create lists the account twice before its POST."""
     live.core({"onAmbiguousCreate": "adopt"}).create({**CHECKED, "referenceAccountId": "acc_1"})
 
     assert live.requests == [FIRST_PAGE, FIRST_PAGE, ("POST", "/integrations", "acc_1")]
 
 
 def test_create_sends_only_the_given_api_fields(live: Live) -> None:
-    """Provider-only properties and absent ones are not sent."""
+    """Create sends neither provider-only properties nor properties that the program leaves out."""
     live.core().create({**CHECKED, "deactivation": {"afterDays": 7}})
 
     _, post = live.simulator.requests
@@ -119,7 +122,7 @@ def test_create_sends_only_the_given_api_fields(live: Live) -> None:
 
 
 def test_create_uses_the_status_of_the_response() -> None:
-    """The status is PENDING only if the response has none."""
+    """If the response to a POST has a status and a go-live date, create records both."""
     response = httpx.Response(
         201, json={"integrationId": "id-1", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     )
@@ -131,7 +134,7 @@ def test_create_uses_the_status_of_the_response() -> None:
 
 
 def test_refused_create_fails(live: Live) -> None:
-    """The error names the operation without the credential, and nothing is created."""
+    """If Justt refuses a POST, create fails with an error that names the operation but not the credential."""
     with pytest.raises(RequestRefused, match="creating the shopify integration 'stripe-eu'") as refused:
         live.core().create({**CHECKED, "source": "shopify", "allowUnlisted": True})
 
@@ -140,7 +143,10 @@ def test_refused_create_fails(live: Live) -> None:
 
 
 def test_unanswered_create_is_ambiguous() -> None:
-    """A POST that Justt may have processed is not repeated if the list shows a candidate."""
+    """If a POST gets a 500 and the list then shows a candidate, create sends no second POST.
+
+    The error suggests to adopt the candidate.
+    """
     scripted = Scripted([listing(), refusal(500), listing("id-1"), listing("id-1")])
 
     with pytest.raises(CreateOutcomeUnknown, match='adopt_id="id-1"'):
@@ -152,7 +158,7 @@ def test_unanswered_create_is_ambiguous() -> None:
 
 
 def test_read_updates_status_and_go_live_date_only(live: Live) -> None:
-    """Status and go-live date come from the API, everything else from the state."""
+    """Read takes the status and the go-live date from the API, and everything else from the state."""
     integration_id, remembered = live.created(referenceAccountId="acc_1", allowUnlisted=True)
     live.simulator.records.set_status(integration_id, "SUCCESSFUL")
     live.simulator.records.set_go_live_date(integration_id, "2027-02-01T00:00:00Z")
@@ -164,7 +170,7 @@ def test_read_updates_status_and_go_live_date_only(live: Live) -> None:
 
 
 def test_read_uses_the_recorded_account(live: Live) -> None:
-    """A default account that was configured later is not used, so the integration is still found."""
+    """If a default account is configured after the create, read and the state still use the recorded account: none."""
     integration_id, remembered = live.created()
 
     assert live.core({"referenceAccountId": "acc_new"}).read(integration_id, remembered) == remembered
@@ -173,7 +179,7 @@ def test_read_uses_the_recorded_account(live: Live) -> None:
 
 @pytest.mark.parametrize("account", ["", "ä", "a b", "a\r\nX: 1", 5])
 def test_invalid_recorded_account_is_refused(live: Live, account: object) -> None:
-    """If the state was edited by hand, read and delete name the account and send nothing."""
+    """If the state's reference_account_id is not a valid header value, read and delete fail and send nothing."""
     integration_id, remembered = live.created()
     for olds in ({**remembered, "referenceAccountId": account}, {"referenceAccountId": account}):
         for call in (live.core().read, live.core().delete):
@@ -183,7 +189,7 @@ def test_invalid_recorded_account_is_refused(live: Live, account: object) -> Non
 
 
 def test_read_notes_a_changed_status(live: Live) -> None:
-    """A refresh shows no changed outputs, so a note reports the new status."""
+    """If the status at Justt has changed since the last read, read logs a note with the old and the new status."""
     integration_id, remembered = live.created()
     live.simulator.records.set_status(integration_id, "FAILED")
 
@@ -194,7 +200,7 @@ def test_read_notes_a_changed_status(live: Live) -> None:
 
 @pytest.mark.parametrize("missing", [(), ("status",)])
 def test_read_notes_nothing_without_a_change(live: Live, missing: tuple[str, ...]) -> None:
-    """There is no note for the same status, or if no status was recorded."""
+    """If the status has not changed, or if the state has no status, read logs no note."""
     integration_id, remembered = live.created()
 
     assert live.core().read(integration_id, without(remembered, *missing)) == remembered
@@ -202,14 +208,17 @@ def test_read_notes_nothing_without_a_change(live: Live, missing: tuple[str, ...
 
 
 def test_read_drops_a_go_live_date_that_the_api_no_longer_returns() -> None:
-    """A value that the API returns is never kept from the old state."""
+    """If the API no longer returns a go-live date, read removes the recorded date from the state."""
     olds = {**RECORDED, "goLiveDate": "2027-01-01T00:00:00Z"}
 
     assert Scripted([record("PENDING")]).core.read("id-1", olds) == RECORDED
 
 
 def test_read_drops_an_inactive_integration(live: Live) -> None:
-    """INACTIVE is final: the resource leaves the state, and a warning says that a new one will be created."""
+    """If an integration is INACTIVE, read removes the resource from the state.
+
+    A warning says that the next `pulumi up` creates a new integration if the program still has the resource.
+    """
     integration_id, remembered = live.created()
     live.simulator.records.set_status(integration_id, "INACTIVE")
 
@@ -223,7 +232,10 @@ def test_read_drops_an_inactive_integration(live: Live) -> None:
 
 
 def test_get_returns_what_the_api_knows(live: Live) -> None:
-    """`get()` reads with the default account and takes the source from the API."""
+    """`get()` without an account reads with the configured default account.
+
+    It returns the source and status from the API.
+    """
     integration_id, _ = live.created(referenceAccountId="acc_1")
 
     read = live.core({"referenceAccountId": "acc_1"}).read(integration_id, {})
@@ -239,7 +251,7 @@ def test_get_returns_what_the_api_knows(live: Live) -> None:
 
 
 def test_get_works_without_an_account(live: Live) -> None:
-    """If no account is given or configured, none is sent and none is recorded."""
+    """If `get()` and the configuration name no account, read sends no account header and records no account."""
     integration_id, _ = live.created()
 
     read = live.core().read(integration_id, {})
@@ -250,7 +262,7 @@ def test_get_works_without_an_account(live: Live) -> None:
 
 
 def test_get_prefers_its_own_account(live: Live) -> None:
-    """The account that was given to `get()` wins over the configured one."""
+    """If `get()` and the configuration name different accounts, read uses and records the account of `get()`."""
     integration_id, _ = live.created(referenceAccountId="acc_1")
 
     read = live.core({"referenceAccountId": "acc_2"}).read(integration_id, {"referenceAccountId": "acc_1"})
@@ -260,7 +272,7 @@ def test_get_prefers_its_own_account(live: Live) -> None:
 
 
 def test_get_keeps_an_inactive_integration(live: Live) -> None:
-    """For `get()`, INACTIVE is a status like any other."""
+    """If `get()` reads an INACTIVE integration, read keeps the resource, returns the status and logs a note."""
     integration_id, _ = live.created()
     live.simulator.records.set_status(integration_id, "INACTIVE")
 
@@ -289,21 +301,30 @@ def not_proof() -> list[list[httpx.Response | httpx.TransportError]]:
 
 @pytest.mark.parametrize("responses", [*not_proof(), [httpx.Response(200, text="<html>")] * 3])
 def test_read_never_drops_state_without_proof(responses: list[httpx.Response | httpx.TransportError]) -> None:
-    """If the response proves nothing, read fails and the state stays unchanged."""
+    """If a response doesn't show whether the integration exists, read fails, even with JUSTT_ON_MISSING=gone.
+
+    The resource stays in the state.
+    """
     with pytest.raises(JusttError, match=r"reading the stripe integration 'stripe-eu' \(id-1\)"):
         Scripted(responses, {"JUSTT_ON_MISSING": "gone"}).core.read("id-1", RECORDED)
 
 
 @pytest.mark.parametrize("responses", not_proof())
 def test_delete_never_drops_state_without_proof(responses: list[httpx.Response | httpx.TransportError]) -> None:
-    """If a DELETE gets no valid response, delete fails and the state stays unchanged."""
+    """If a DELETE gets no valid response, delete fails, even with JUSTT_ON_MISSING=gone.
+
+    The resource stays in the state.
+    """
     with pytest.raises(JusttError, match=r"deactivating the stripe integration 'stripe-eu' \(id-1\)"):
         Scripted(responses, {"JUSTT_ON_MISSING": "gone"}).core.delete("id-1", RECORDED)
 
 
 @pytest.mark.parametrize("operation", ["reading", "deactivating"])
 def test_404_keeps_the_integration_in_the_state(live: Live, operation: str) -> None:
-    """A 404 is an error that names the ways out, and the state stays unchanged."""
+    """If read or delete gets a 404, the call fails and the integration stays in the state.
+
+    The error says how to remove it from the state.
+    """
     core = live.core()
     call: Callable[[], object] = {
         "reading": lambda: core.read("id-1", RECORDED),
@@ -327,7 +348,7 @@ def test_404_keeps_the_integration_in_the_state(live: Live, operation: str) -> N
 
 @pytest.mark.parametrize("operation", ["reading", "deactivating"])
 def test_404_drops_the_integration_if_on_missing_is_gone(live: Live, operation: str) -> None:
-    """With JUSTT_ON_MISSING=gone the integration leaves the state, with a warning."""
+    """If read or delete gets a 404 with JUSTT_ON_MISSING=gone, the integration leaves the state with a warning."""
     core = live.core(JUSTT_ON_MISSING="gone")
     call: Callable[[], object] = {
         "reading": lambda: core.read("id-1", RECORDED),
@@ -360,7 +381,7 @@ ELSEWHERE = {**RECORDED, "environment": "production"}
 def test_another_environment_is_refused_before_any_request(
     offline: Offline, operation: str, call: Callable[[IntegrationLifecycle], object]
 ) -> None:
-    """If the recorded environment is not the configured one, no request and no key is sent."""
+    """If the state was recorded in another environment, read, update and delete fail and send nothing."""
     with pytest.raises(StateConflict) as conflict:
         call(offline.core)
 
@@ -371,7 +392,7 @@ def test_another_environment_is_refused_before_any_request(
 
 
 def test_update_changes_only_the_state(offline: Offline) -> None:
-    """API values are kept, and inputs that the program removed are dropped."""
+    """Update sends no request. It keeps the values from the API, and drops inputs that the program has removed."""
     olds = {**RECORDED, "deactivation": {"afterDays": 7}, "allowUnlisted": True, "goLiveDate": "g"}
     news = {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
 
@@ -403,7 +424,10 @@ OTHER = {**RECORDED, "externalIdentifier": "other", "secretPayload": {"apiKey": 
 
 
 def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) -> None:
-    """An older state has the reference in `secretPayload`; it moves to `secretReferences` without a request."""
+    """If an older state has a reference in `secretPayload`, diff treats it as equal to one in `secretReferences`.
+
+    Update moves the reference. A new version of the reference, or plain data in its place, is a replacement.
+    """
     (reference,) = REFERRED["secretReferences"].values()
     older = {**RECORDED, "secretPayload": {"apiKey": reference}}
 
@@ -420,7 +444,10 @@ def test_reference_of_an_older_state_is_the_same_credential(offline: Offline) ->
 def test_message_is_withheld_after_a_recorded_reference_is_seen(
     monkeypatch: pytest.MonkeyPatch, call: str, now: str | None
 ) -> None:
-    """The variable may have changed since the create, so a message may repeat a value that the process doesn't know."""
+    """Once a process has seen a recorded reference, it withholds Justt's error messages.
+
+    The variable may have changed since the create, so a message may contain a value that the redactor doesn't know.
+    """
     monkeypatch.delenv("STRIPE_KEY", raising=False)
     if now:
         monkeypatch.setenv("STRIPE_KEY", now)
@@ -448,7 +475,10 @@ def test_message_is_withheld_after_a_recorded_reference_is_seen(
 def test_message_of_a_create_is_shown_unless_it_repeats_the_reference_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Create resolves the reference, so the process knows its value and can search for it."""
+    """Create resolves a reference, so the redactor knows its value.
+
+    Justt's error message is shown unless it contains that value.
+    """
     monkeypatch.setenv("STRIPE_KEY", GIVEN)
     referred = {**CHECKED, "secretReferences": REFERRED["secretReferences"]}
     del referred["secretPayload"]
@@ -461,7 +491,10 @@ def test_message_of_a_create_is_shown_unless_it_repeats_the_reference_value(
 
 @pytest.mark.parametrize("source_call", ["check", "diff", "read", "delete"])
 def test_message_never_repeats_the_credential_of_another_resource(source_call: str) -> None:
-    """Each call that receives a credential makes it known to the whole process."""
+    """After any call has received a credential, the process withholds every message that contains it.
+
+    The message may belong to a call for another resource.
+    """
     ok = httpx.Response(200, json={"integrationId": "id-2", "source": "stripe", "status": "PENDING"})
     refused = httpx.Response(400, json={"message": "no canary%2D5c17d2e0b8aa", "errorId": "canary-5c17d2e0b8aa"})
     scripted = Scripted([ok, refused] if source_call in ("read", "delete") else [refused])
@@ -481,7 +514,7 @@ def test_message_never_repeats_the_credential_of_another_resource(source_call: s
 
 
 def test_identifiers_are_not_redacted() -> None:
-    """A message may name the shop or the account, which a preview shows too."""
+    """Justt's error message is shown even if it contains the merchant code or account code from the credentials."""
     adyen = {
         **RECORDED,
         "secretType": "HMAC",
@@ -494,7 +527,10 @@ def test_identifiers_are_not_redacted() -> None:
 
 
 def test_message_is_withheld_if_a_credential_is_too_short_to_search_for() -> None:
-    """A text of three characters may occur in any message by chance."""
+    """If a credential has only three characters, Justt's error message is withheld, but a safe errorId is shown.
+
+    Such a short text may occur in any message by chance.
+    """
     scripted = Scripted([httpx.Response(400, json={"message": "no such user", "errorId": "err-1"})])
 
     with pytest.raises(RequestRefused, match=rf"{WITHHELD} \(errorId err-1\)"):
@@ -502,7 +538,7 @@ def test_message_is_withheld_if_a_credential_is_too_short_to_search_for() -> Non
 
 
 def test_read_after_a_refused_delete_logs_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The redactor also knows the credentials during the GET that explains a refused DELETE."""
+    """If a DELETE is refused, the debug lines of the DELETE and of the following GET contain no credential."""
     lines: list[str] = []
     refused = httpx.Response(400, json={"message": "no", "errorId": f"e-{GIVEN}"})
     scripted = Scripted([refused, refused])

@@ -21,7 +21,7 @@ SANDBOX = Settings.load({"environment": "sandbox"}, {})
 def remediation(
     status: int, *, is_create: bool = False, account: str | None = None, origin: str = "JUSTT_API_KEY"
 ) -> str:
-    """Return the remediation for a 4xx response."""
+    """Return the remediation for a 3xx or 4xx response."""
     settings = replace(SANDBOX, api_key_origin=origin)
     return refusal_remediation(status, settings, is_create=is_create, account=account, was_unanswered=False)
 
@@ -92,12 +92,15 @@ NOTHING_CREATED = (
     ],
 )
 def test_remediation_of_each_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
-    """The error of each 4xx says what the user can do about it."""
+    """The remediation for each 3xx or 4xx response says what the user can do about the response."""
     assert text == remediation(status, is_create=is_create, account=account)
 
 
 def test_remediation_after_an_unanswered_attempt() -> None:
-    """An earlier attempt may have been processed, so the text never says that nothing was changed."""
+    """If a request is refused after an unanswered attempt, the remediation says that the first attempt may have worked.
+
+    It doesn't say that nothing was changed.
+    """
     shown = refusal_remediation(405, SANDBOX, is_create=False, account=None, was_unanswered=True)
     assert shown == "An earlier attempt was not answered and may have been carried out: look it up at Justt."
 
@@ -118,7 +121,10 @@ def test_remediation_after_an_unanswered_attempt() -> None:
     ],
 )
 def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
-    """For a setting in the state, the error suggests an update or `--run-program`, and for a key also the override."""
+    """If an error may come from a setting in the state, the remediation suggests `pulumi up` or `--run-program`.
+
+    For an API key it also suggests JUSTT_API_KEY_OVERRIDE. For other errors it is empty.
+    """
     shown = recorded_settings_remediation(text)
     assert sum(way in shown for way in ("first run `pulumi up`", "--run-program", "JUSTT_API_KEY_OVERRIDE")) == ways
     assert (shown == "") is (ways == 0)
@@ -148,12 +154,15 @@ def test_remediation_of_recorded_settings(text: str, ways: int) -> None:
     ],
 )
 def test_remediation_without_a_response(is_unsent: bool, is_rate_limited: bool, text: str) -> None:
-    """An unreachable API, a used-up quota and a silent API have different remediations."""
+    """An unreachable API, an exhausted quota and an API that doesn't respond each have their own remediation."""
     assert text == failed_request_remediation("https://p.example", is_unsent=is_unsent, is_rate_limited=is_rate_limited)
 
 
 def test_fixed_remediations() -> None:
-    """An ambiguous create warns against running again; an invalid response says that the state is unchanged."""
+    """The remediation of an ambiguous create warns against another `pulumi up`.
+
+    That of an invalid response says that nothing was changed in the state.
+    """
     assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "
         "because that could create a duplicate: look it up at Justt, and run `pulumi-justt recover`."

@@ -11,7 +11,7 @@ from pulumi_justt.core.state import invalid
 
 
 class Model(BaseModel):
-    """Texts with length limits."""
+    """A model with length limits, which `invalid` checks in this test."""
 
     some: Annotated[str, Field(min_length=1)] = "x"
     pair: Annotated[str, Field(min_length=2, max_length=3)] = "xx"
@@ -27,6 +27,6 @@ class Model(BaseModel):
     ],
 )
 def test_message_for_the_length_of_a_text(properties: dict[str, str], reason: str) -> None:
-    """The message names the limit and the actual length."""
+    """If a text is shorter or longer than the schema allows, the message names the limit and the actual length."""
     ((_, message),) = invalid(Model, properties, ())
     assert message == reason
