@@ -557,7 +557,7 @@ def test_delete_is_refused_if_the_adoptions_folder_is_unreadable(tmp_path: Path,
 
 
 def test_delete_works_if_the_journal_folder_cannot_exist(tmp_path: Path) -> None:
-    """If the journal's path is below a file (HOME=/dev/null), there is no journal and no adoption."""
+    """If the journal's path is below a file (HOME=/dev/null), no adoption is recorded, and delete sends a DELETE."""
     (tmp_path / "home").write_text("")
     owner, core = command_of("owner", tmp_path / "home" / "journal", httpx.Response(204))
 

@@ -630,7 +630,7 @@ def test_404_without_an_account_says_so() -> None:
     ],
 )
 def test_refusal_after_an_unanswered_attempt(script: list[Reply | Exception], expected: bool) -> None:
-    """A 4xx error records whether an earlier attempt of the same request may have been processed."""
+    """If a DELETE gets a 4xx, `after_unanswered` says whether Justt may have processed an earlier attempt of it."""
     error = failure(client_of(App(*script)), "DELETE")
 
     assert isinstance(error, RequestRefused)

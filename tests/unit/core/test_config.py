@@ -80,7 +80,7 @@ def value_of(settings: Settings, key: str) -> str:
 
 @pytest.mark.parametrize(("key", "variable", "value", "other"), SETTINGS)
 def test_key_and_variable_of_each_setting(key: str, variable: str, value: str, other: str) -> None:
-    """Each setting comes from the configuration, or from its variable if the configuration has no value."""
+    """Each setting comes from the configuration. If the configuration has no value, it comes from the variable."""
     assert value == value_of(load(**{key: value}), key)
     assert value == value_of(load({variable: value}), key)
     assert value == value_of(load({variable: other}, **{key: value}), key)
@@ -89,13 +89,16 @@ def test_key_and_variable_of_each_setting(key: str, variable: str, value: str, o
 
 @pytest.mark.parametrize(("key", "variable"), [(row[0], row[1]) for row in SETTINGS])
 def test_empty_variable_counts_as_unset(key: str, variable: str) -> None:
-    """CI systems set missing variables to an empty string, so the default is used."""
+    """If a variable is an empty string, as CI systems set it, the setting has its default."""
     assert value_of(load(), key) == value_of(load({variable: ""}), key)
 
 
 @pytest.mark.parametrize("key", [*(row[0] for row in SETTINGS), "referenceAccountId"])
 def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
-    """An empty value never falls back to the variable, which may name another key, account or environment."""
+    """If a configuration value is empty, loading fails.
+
+    The variable is not used, because it may name another key, account or environment.
+    """
     variables = {row[1]: row[3] for row in SETTINGS if row[0] == key}
     with pytest.raises(InvalidSettings) as refused:
         load(variables, **{key: ""})
@@ -106,7 +109,10 @@ def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
 
 
 def test_provider_without_its_key_uses_no_other_key() -> None:
-    """A `justt.Provider` without its own key fails; it never uses the stack's key or the variable."""
+    """If a `justt.Provider` has no key of its own, loading fails.
+
+    It uses neither the stack's key nor JUSTT_API_KEY, but JUSTT_API_KEY_OVERRIDE works.
+    """
     assert "the provider 'us' has no API key any more" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
         load({"JUSTT_API_KEY": CANARY}, provider="us")
@@ -118,7 +124,7 @@ def test_provider_without_its_key_uses_no_other_key() -> None:
 
 
 def test_account_has_no_variable() -> None:
-    """The default account comes from the configuration only: a variable must not move a stack to another merchant."""
+    """The default account comes from the configuration only. A variable must not move a stack to another merchant."""
     environ = {"JUSTT_REFERENCE_ACCOUNT_ID": "acc_1", "JUSTT_REFERENCEACCOUNTID": "acc_1"}
 
     assert load(environ).reference_account_id is None
@@ -144,14 +150,17 @@ def test_account_has_no_variable() -> None:
     ],
 )
 def test_precedence_of_api_keys(config: dict[str, str], environ: dict[str, str], key: str, origin: str) -> None:
-    """The override wins over everything, the configuration over the variable, and the origin is kept."""
+    """The override wins over the configuration, and the configuration over the variable.
+
+    The settings record the key's origin.
+    """
     settings = Settings.load(config, environ)
 
     assert (key, origin) == (settings.require_api_key(), settings.api_key_origin)
 
 
 def test_missing_key_fails_only_when_it_is_needed() -> None:
-    """Previews work without a key. A request without one fails with the command that sets it."""
+    """Settings without a key load, so previews work. `require_api_key` fails with the command that sets the key."""
     with pytest.raises(InvalidSettings) as refused:
         load().require_api_key()
 
@@ -186,7 +195,7 @@ def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, vari
 
 @pytest.mark.parametrize("account", ["acc 42", "acc\n42", "acc\r\nx-evil: 1", "ácc", " "])
 def test_invalid_account_is_refused(account: str) -> None:
-    """The account is sent as a header, so it must be a valid header value."""
+    """If the account is not a valid header value, loading fails, because the account is sent as a header."""
     assert (
         refusal(referenceAccountId=account)
         == "justt:referenceAccountId must be visible ASCII without spaces: it is sent as a header"
@@ -197,7 +206,7 @@ def test_invalid_account_is_refused(account: str) -> None:
     ("environment", "base_url"), [(None, PRODUCTION), ("production", PRODUCTION), ("sandbox", SANDBOX)]
 )
 def test_environments_of_the_vendor(environment: str | None, base_url: str) -> None:
-    """Production is the default, and each environment has its documented URL."""
+    """If no environment is configured, it is production. Each environment has its documented URL."""
     settings = load(environment=environment)
 
     assert (environment or "production", base_url) == (settings.environment, settings.base_url)
@@ -241,7 +250,10 @@ def test_loopback_address_means_simulator(url: str) -> None:
 
 @pytest.mark.parametrize("environment", ["production", "sandbox"])
 def test_loopback_address_with_another_environment_is_refused(environment: str) -> None:
-    """The error names the key or variable of both settings."""
+    """If the base URL is a loopback address and the environment is production or sandbox, loading fails.
+
+    The error names both settings.
+    """
     assert refusal(baseUrl=SIMULATOR, environment=environment) == (
         "justt:baseUrl is an address of this machine, so the environment is a simulator, but justt:environment says "
         f"{environment}: unset one of them"
@@ -253,7 +265,7 @@ def test_loopback_address_with_another_environment_is_refused(environment: str) 
 
 
 def test_simulator_needs_a_loopback_address() -> None:
-    """The environment `simulator` has no default URL, and allows only URLs on this machine."""
+    """If the environment is `simulator`, loading fails without a base URL, and with a base URL beyond this machine."""
     assert (
         refusal(environment="simulator")
         == "justt:environment is simulator: set justt:baseUrl to the address of a simulator on this machine"
@@ -277,14 +289,14 @@ def test_simulator_needs_a_loopback_address() -> None:
     ],
 )
 def test_plain_http_beyond_this_machine(url: str) -> None:
-    """A key never travels unencrypted: http is for loopback addresses only."""
+    """If the base URL is an http URL beyond this machine, loading fails. The API key must not travel unencrypted."""
     assert refusal(baseUrl=url) == "justt:baseUrl must start with https:// (http is for addresses of this machine only)"
 
 
 @pytest.mark.parametrize("environment", [None, "production", "sandbox"])
 @pytest.mark.parametrize("url", ["https://proxy.example/justt", "https://proxy.example:8443", "https://10.0.0.1/v1"])
 def test_proxy_url_works_with_any_environment(environment: str | None, url: str) -> None:
-    """A proxy's URL serves whichever environment is configured."""
+    """If the base URL is a proxy's, the configured environment is kept, whichever it is."""
     settings = load(baseUrl=url, environment=environment)
 
     assert (environment or "production", url) == (settings.environment, settings.base_url)
@@ -292,7 +304,7 @@ def test_proxy_url_works_with_any_environment(environment: str | None, url: str)
 
 @pytest.mark.parametrize("slashes", ["", "/", "//"])
 def test_trailing_slashes_are_removed(slashes: str) -> None:
-    """A URL with and without a trailing slash is the same."""
+    """If the base URL ends with slashes, loading removes them."""
     assert load(baseUrl=f"https://proxy.example/v1{slashes}").base_url == "https://proxy.example/v1"
     assert load(baseUrl=f"{SIMULATOR}{slashes}") == load(baseUrl=SIMULATOR)
 
@@ -302,7 +314,7 @@ def test_trailing_slashes_are_removed(slashes: str) -> None:
     [(PRODUCTION, None), (PRODUCTION, "production"), (SANDBOX, "sandbox")],
 )
 def test_vendor_url_of_the_configured_environment_is_accepted(url: str, environment: str | None) -> None:
-    """The program may set the vendor's own URL explicitly."""
+    """If the base URL is the configured environment's own URL at Justt, loading accepts it."""
     assert load(baseUrl=url, environment=environment).base_url == url
 
 
@@ -335,7 +347,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize(("url", "spelling"), [(url, each) for url in SPELLINGS for each in SPELLINGS[url]])
 def test_vendor_url_is_normalized(url: str, spelling: str) -> None:
-    """Each spelling belongs to one environment, and requests use that environment's documented URL."""
+    """Any spelling of a URL at Justt is loaded as the documented URL of its environment."""
     assert load(baseUrl=spelling, environment="sandbox" if url == SANDBOX else "production").base_url == url
 
 
@@ -367,7 +379,10 @@ def test_another_path_of_the_vendor_is_refused(path: str, environment: str | Non
     ],
 )
 def test_url_is_normalized(url: str, sent: str) -> None:
-    """Each URL has one spelling, so that one limiter and one journal serve it; the path's meaning is kept."""
+    """Any spelling of a URL is loaded as one normal form, with the same path.
+
+    So one limiter and one journal serve the URL.
+    """
     assert load(baseUrl=url).base_url == sent
 
 
@@ -388,7 +403,10 @@ def test_url_is_normalized(url: str, sent: str) -> None:
 def test_vendor_url_of_the_other_environment_is_refused(
     url: str, environment: str | None, owner: str, chosen: str
 ) -> None:
-    """The URL is refused in both directions. The error names the command that fixes the setting."""
+    """If the base URL is that of the other environment at Justt, loading fails.
+
+    The error names the command that fixes the setting.
+    """
     assert refusal(baseUrl=url, environment=environment) == (
         f"justt:baseUrl is the vendor's {owner} address, but the environment is {chosen}: run `pulumi config set "
         f"justt:environment {owner}`, or unset justt:baseUrl"
@@ -429,7 +447,7 @@ def test_refused_url_names_its_variable() -> None:
     ],
 )
 def test_invalid_url_is_refused(url: str) -> None:
-    """The error gives an example of a valid URL."""
+    """If the base URL is not a valid URL, loading fails, and the error gives an example."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
 
 
@@ -453,7 +471,7 @@ def test_url_with_user_query_or_fragment_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://proxy.example/v1?", "https://proxy.example/v1#"])
 def test_url_with_an_empty_query_or_fragment_is_refused(url: str) -> None:
-    """With an empty query or fragment in the URL, every path would become part of the query or fragment."""
+    """If the base URL has an empty query or fragment, loading fails. Each request's path would become a part of it."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
@@ -481,7 +499,7 @@ SCHEMES = st.sampled_from(["https://", "http://", "HTTPS://", "ftp://", ""])
 @example(scheme="https://", rest=f"{CANARY}:{CANARY}@[")
 @example(scheme="https://", rest=f"proxy.example\\@{CANARY}")
 def test_any_text_as_url_is_valid_or_refused(scheme: str, rest: str) -> None:
-    """Any text either raises InvalidSettings, or gives a URL with a host and no user."""
+    """Any text as the base URL raises InvalidSettings, or gives a URL with a host and without a user."""
     text = ""
     try:
         base_url = load(baseUrl=f"{scheme}{rest}").base_url
@@ -519,13 +537,13 @@ def test_invalid_number_is_refused(key: str, variable: str, bounds: str, bad: li
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("1000", 1000), ("950", 950)])
 def test_limits_of_requests_per_minute(text: str, number: int) -> None:
-    """One request and the vendor's whole quota are allowed."""
+    """requestsPerMinute may be 1, Justt's whole quota of 1,000, or a number in between."""
     assert number == load(requestsPerMinute=text).requests_per_minute
 
 
 @pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("600", 600.0), ("2.5", 2.5)])
 def test_limits_of_the_timeout(text: str, number: float) -> None:
-    """The timeout may be the shortest or the longest one, or a fraction of a second."""
+    """timeoutSeconds may be 0.1, 600, or a number in between, with a fraction of a second."""
     assert number == load(timeoutSeconds=text).timeout_seconds
 
 
@@ -545,7 +563,7 @@ def test_limits_of_the_timeout(text: str, number: float) -> None:
     ],
 )
 def test_misspelled_key_is_refused(misspelled: str, meant: str) -> None:
-    """A known key in another spelling is refused, and its value is not shown."""
+    """If a key resembles a setting's, loading fails and the error suggests that setting, without the value."""
     assert refusal(**{misspelled: CANARY}) == (
         f"justt:{misspelled} is not a setting (did you mean {meant!r}?); settings are {', '.join(module.VARIABLES)}"
     )
@@ -553,13 +571,16 @@ def test_misspelled_key_is_refused(misspelled: str, meant: str) -> None:
 
 @pytest.mark.parametrize("name", ["enviroment", "timeout", "requestPerMinute", "somethingElse"])
 def test_unknown_key_is_refused(name: str) -> None:
-    """Every unknown key is refused, because a misspelled environment would mean production."""
+    """If the configuration has an unknown key, loading fails.
+
+    A misspelled environment would otherwise mean production.
+    """
     assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
 
 
 @pytest.mark.parametrize("name", ["sk_live_51Hxyz", "apiKey" * 7, f"key {CANARY}"])
 def test_unknown_key_that_may_be_a_secret_is_not_shown(name: str) -> None:
-    """The user may have given a secret as a key's name, so the error doesn't show it."""
+    """If an unknown key may be a secret, the error shows only its length. The user may have swapped key and value."""
     text = refusal(**{name: "x"})
     assert text.startswith(f"justt:… (a text of {len(name)} characters) is not a setting")
     assert name not in text
@@ -568,7 +589,7 @@ def test_unknown_key_that_may_be_a_secret_is_not_shown(name: str) -> None:
 @pytest.mark.parametrize("key", ["environment", "onAmbiguousCreate"])
 @pytest.mark.parametrize("value", ["staging", "sandbox" * 4, CANARY, " "])
 def test_invalid_value_that_may_be_a_secret_is_not_shown(key: str, value: str) -> None:
-    """An error shows an invalid value only if it's close to a valid one."""
+    """If an invalid value is not close to a valid one, it may be a secret, so the error shows only its length."""
     text = refusal(**{key: value})
     assert text.endswith(f"not a text of {len(value)} characters")
     assert repr(value) not in text
@@ -576,20 +597,23 @@ def test_invalid_value_that_may_be_a_secret_is_not_shown(key: str, value: str) -
 
 @pytest.mark.parametrize("name", ["JUSTT_ENVIROMENT", "JUSTT_API_KEYS", "JUSTT_BASEURL"])
 def test_misspelled_variable_is_refused(name: str) -> None:
-    """A variable that resembles one of the provider's is refused by name, without its value."""
+    """If a variable's name resembles one of the provider's, loading fails.
+
+    The error shows the name but not the value.
+    """
     text = refusal({name: CANARY})
     assert text.startswith(f"{name} is not a variable of this provider (did you mean 'JUSTT_")
     assert CANARY not in text
 
 
 def test_unrelated_variables_are_ignored() -> None:
-    """A variable with the prefix JUSTT_ that resembles none of the provider's may belong to the user."""
+    """If a JUSTT_ variable resembles none of the provider's, loading ignores it. It may belong to the user."""
     assert load({"JUSTT_ENGINE_INSTALLER": "off", "JUSTT_TEAM": "payments"}) == load()
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", False), ("refuse", False), ("adopt", True)])
 def test_on_ambiguous_create(value: str, expected: bool) -> None:
-    """Only `adopt` claims the candidate of a lost create; the default is `refuse`."""
+    """If onAmbiguousCreate is `adopt`, candidates are claimed. With `refuse`, and by default, they are not."""
     assert expected is load(onAmbiguousCreate=value or None).claims_ambiguous
     assert expected is load({"JUSTT_ON_AMBIGUOUS_CREATE": value}).claims_ambiguous
 
@@ -599,7 +623,10 @@ def test_on_ambiguous_create(value: str, expected: bool) -> None:
     [("Adopt", " (did you mean 'adopt'?)"), ("refused", " (did you mean 'refuse'?)")],
 )
 def test_on_ambiguous_create_accepts_two_values(value: str, hint: str) -> None:
-    """The error for any other value names the key or variable, and the nearest of the two."""
+    """If onAmbiguousCreate is neither `refuse` nor `adopt`, loading fails.
+
+    The error names the setting and the nearer value.
+    """
     text = f"must be refuse or adopt, not {value!r}{hint}"
 
     assert refusal(onAmbiguousCreate=value) == f"justt:onAmbiguousCreate {text}"
@@ -607,19 +634,19 @@ def test_on_ambiguous_create_accepts_two_values(value: str, hint: str) -> None:
 
 
 def test_keys_of_a_project_named_justt_are_ignored() -> None:
-    """A project that is itself named justt has its own keys in this namespace."""
+    """In a project that is named justt, loading ignores unknown keys, because they belong to the project."""
     assert load({"PULUMI_PROJECT": "justt"}, stripeRestrictedKey="x", replicas="3") == load()
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("gone", True)])
 def test_on_missing(value: str | None, expected: bool) -> None:
-    """For one command, `gone` makes a 404 count as gone."""
+    """`missing_is_gone` is true if JUSTT_ON_MISSING is `gone`, and false if it is empty or unset."""
     assert expected is load({} if value is None else {"JUSTT_ON_MISSING": value}).missing_is_gone
 
 
 @pytest.mark.parametrize("value", ["GONE", "true", "1", "keep", " gone"])
 def test_on_missing_accepts_one_value(value: str) -> None:
-    """Any value of JUSTT_ON_MISSING except `gone` is refused, because the user expects it to have an effect."""
+    """If JUSTT_ON_MISSING has any value except `gone`, loading fails. The user expects the value to have an effect."""
     assert refusal({"JUSTT_ON_MISSING": value}) == 'JUSTT_ON_MISSING must be "gone" or unset'
 
 
@@ -627,25 +654,28 @@ def test_on_missing_accepts_one_value(value: str) -> None:
     ("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True), ("true", False)]
 )
 def test_debug(value: str | None, expected: bool) -> None:
-    """Only `JUSTT_DEBUG=1` turns the debug lines on."""
+    """`debug` is true only if JUSTT_DEBUG is `1`."""
     assert expected is load({} if value is None else {"JUSTT_DEBUG": value}).debug
 
 
 @pytest.mark.parametrize("name", ["apiKeyOverride", "onMissing", "debug"])
 def test_variables_of_one_command_have_no_key(name: str) -> None:
-    """The key override, JUSTT_ON_MISSING and JUSTT_DEBUG can't be left in a stack's configuration."""
+    """If the configuration has a key for JUSTT_API_KEY_OVERRIDE, JUSTT_ON_MISSING or JUSTT_DEBUG, loading fails.
+
+    These variables are for one command only.
+    """
     assert refusal(**{name: CANARY}).startswith(f"justt:{name} is not a setting")
 
 
 def test_docstring_table_names_every_key_and_variable() -> None:
-    """The table in the module docstring has exactly the keys and variables that are read."""
+    """The table in the docstring of `config` lists exactly the keys and variables that the code reads."""
     rows = re.findall(r"^    justt:(\w+) +(JUSTT_\w+|none, on purpose)", module.__doc__ or "", re.MULTILINE)
 
     assert {key: None if row.startswith("none") else row for key, row in rows} == module.VARIABLES
 
 
 def test_no_form_of_settings_shows_the_key() -> None:
-    """The repr, str and dict forms of settings hide the key."""
+    """The repr, str and dict forms of settings hide the API key."""
     settings = load(apiKey=CANARY)
 
     assert CANARY not in f"{settings!r} {settings!s} {dataclasses.asdict(settings)} {vars(settings)}"
@@ -653,7 +683,7 @@ def test_no_form_of_settings_shows_the_key() -> None:
 
 
 def test_settings_are_equal_by_value_and_immutable() -> None:
-    """Equal settings are one dictionary key, which is how threads find the client that they share."""
+    """Equal settings are one dictionary key, so threads find the client that they share. Settings can't be changed."""
     assert len({load(apiKey=CANARY), load(apiKey=CANARY), load(apiKey="another")}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         load().debug = True  # type: ignore[misc]  # the test does what the type checker forbids
@@ -661,19 +691,22 @@ def test_settings_are_equal_by_value_and_immutable() -> None:
 
 @pytest.mark.parametrize("value", ["3", "65", "many", "4.5"])
 def test_workers_out_of_range(value: str) -> None:
-    """A number below the host's own four threads, or above 64, is refused."""
+    """If JUSTT_WORKERS is not a number from 4, the host's own number of threads, to 64, loading fails."""
     assert refusal({"JUSTT_WORKERS": value}) == "JUSTT_WORKERS must be a number from 4 to 64"
 
 
 @pytest.mark.parametrize(("value", "workers"), [("", 16), ("4", 4), ("64", 64)])
 def test_workers(value: str, workers: int) -> None:
-    """The host serves 16 calls at a time, unless the variable sets another number."""
+    """The host serves 16 calls at a time, or as many as JUSTT_WORKERS says."""
     assert load({"JUSTT_WORKERS": value}).workers == workers
 
 
 @pytest.mark.parametrize("value", ["state", "./state", "~/state", "state/../state"])
 def test_relative_journal_folder_is_refused(value: str) -> None:
-    """Pulumi runs the provider in the program's folder, and users run the commands in other folders."""
+    """If JUSTT_STATE_DIR is a relative path, loading fails.
+
+    The provider and the commands may run in different folders.
+    """
     assert refusal({"JUSTT_STATE_DIR": value}) == (
         "JUSTT_STATE_DIR must be an absolute path: Pulumi may run the provider in another folder than yours"
     )

@@ -424,7 +424,7 @@ def test_post_lost_twice_before_the_commit(policy: Policy) -> None:
 
 
 def test_second_post_lost_after_the_commit_is_refused() -> None:
-    """A lost second POST is resolved like a lost first one."""
+    """If the first POST is lost before its commit and the second after it, `refuse` fails and names the candidate."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
 
     assert 'adopt_id="int-0"' in str(Process(vendor).error("a"))
@@ -705,7 +705,10 @@ def test_killed_after_the_commit_is_claimed_with_adopt(tmp_path: Path) -> None:
 
 
 def test_ids_of_other_resources_are_not_candidates_of_a_killed_run(tmp_path: Path) -> None:
-    """Ids that any run created for other resources, and ids in the state, are not candidates."""
+    """After a killed create, ids of other resources are no candidates, so the next run creates the integration.
+
+    The other ids were created by any run for other resources, or are in the state.
+    """
     vendor = ScriptedVendor()
     Process(vendor, state=tmp_path).create("before")
     kill_create(tmp_path, vendor, after="sent")
@@ -928,7 +931,7 @@ def test_killed_with_a_longer_time_out(tmp_path: Path) -> None:
 
 
 def test_candidate_of_two_killed_creates_is_not_claimed(tmp_path: Path) -> None:
-    """With `adopt`, a new integration is not claimed while the journal has two creates without a response."""
+    """If the journal has two killed creates without a response, `adopt` claims nothing and names the candidate."""
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="sent")
     kill_create(tmp_path, vendor, after="committed", name="b")
@@ -937,7 +940,10 @@ def test_candidate_of_two_killed_creates_is_not_claimed(tmp_path: Path) -> None:
 
 
 def test_id_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> None:
-    """The claim may be on disk although the intent's id is not; the claimed integration is then the candidate."""
+    """If a killed run has written its claim but not its intent's id, the claimed integration is the candidate.
+
+    The next run's error names it.
+    """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
     process = Process(vendor, state=tmp_path)
@@ -947,7 +953,10 @@ def test_id_claimed_for_the_resource_itself_is_a_candidate(tmp_path: Path) -> No
 
 
 def test_adopted_id_settles_only_an_intent_that_may_have_created_it(tmp_path: Path) -> None:
-    """An id from before the POST doesn't settle the intent, nor does one that differs from the id already known."""
+    """If a resource adopts an id, its intent gets the id only if the killed create may have made that integration.
+
+    The intent does not get an id from before the POST, or one other than the id in its decision.
+    """
     vendor = ScriptedVendor()
     vendor.make("old")
     kill_create(tmp_path, vendor, after="committed")
@@ -1162,7 +1171,10 @@ def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
 
 
 def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_path: Path) -> None:
-    """Another call of this command may still settle the intent, so the warning is shown at the end of the command."""
+    """While a delete may still settle an earlier run's create, the warning about it waits for the command's end.
+
+    There is no warning if the create is settled by then.
+    """
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
     process.create("a")

@@ -79,7 +79,7 @@ def child(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def test_written_files_are_read(journal: RecordingJournal) -> None:
-    """The same object and a new one read each kind of file; removed files are gone."""
+    """After a journal has written each kind of file, it and a new journal read all of them. Removed files are gone."""
     intent = filled(journal)
     for each in (journal, RecordingJournal(journal.folder)):
         assert each.intent(URN, URL, "acc_1") == intent
@@ -106,7 +106,10 @@ def test_written_files_are_read(journal: RecordingJournal) -> None:
 
 
 def test_intent_is_settled_by_its_id(journal: RecordingJournal) -> None:
-    """If the state holds another id for the URN, such as the one being replaced, the intent stays."""
+    """If the state has the id of a create, `settle` removes its intent.
+
+    If it has another id, as during a replacement, the intent stays.
+    """
     made = begun(integration_id="i-1")
     assert journal.settle(URN, URL, "acc_1", "i-1") is None
     journal.write_intent(begun())
@@ -121,7 +124,10 @@ def test_intent_is_settled_by_its_id(journal: RecordingJournal) -> None:
 
 
 def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call reads one intent file. Otherwise a fleet of N resources would read N times N files."""
+    """If the journal has many intents, `settle` reads only the file of its own resource.
+
+    Otherwise N resources would read N times N files.
+    """
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
@@ -148,7 +154,7 @@ def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, m
     ],
 )
 def test_spellings_of_a_base_url_share_a_journal_key(journal: RecordingJournal, one: str, other: str) -> None:
-    """Intents, claims and adoptions are found with any spelling of the base URL."""
+    """The journal finds intents, claims and adoptions with any spelling of the base URL."""
     written, requested = (Settings.load({"baseUrl": url}, {}).base_url for url in (one, other))
     assert journal.write_intent(begun(base_url=written))
     assert journal.claim(written, "i-1", URN) == URN
@@ -164,7 +170,7 @@ def test_spellings_of_a_base_url_share_a_journal_key(journal: RecordingJournal, 
 
 
 def test_intents_can_be_filtered_by_stack(journal: RecordingJournal) -> None:
-    """The end of a command reads only the intents of its own stack."""
+    """`intents` with a stack returns only the intents of that stack."""
     journal.write_intent(begun())
     journal.write_intent(begun(urn=URN.replace(":dev:", ":prod:")))
     assert journal.intents(stack_of(URN)) == [begun()]
@@ -172,7 +178,10 @@ def test_intents_can_be_filtered_by_stack(journal: RecordingJournal) -> None:
 
 
 def test_process_keeps_the_intent_of_another_process(tmp_path: Path) -> None:
-    """An intent that a second process wrote for the resource since then belongs to another create."""
+    """If a second process has overwritten an intent, the first process can't remove it.
+
+    The intent belongs to another create.
+    """
     journal = RecordingJournal(tmp_path)
     first, second = begun(process="first"), begun(process="second", external_identifier="changed")
     journal.write_intent(first)
@@ -184,7 +193,10 @@ def test_process_keeps_the_intent_of_another_process(tmp_path: Path) -> None:
 
 
 def test_claim_decision_is_settled_by_its_id(journal: RecordingJournal) -> None:
-    """Once the state holds the id that the user claimed, the intent is removed; another id keeps it."""
+    """Once the state has the id that the user decided to claim, `settle` removes the intent.
+
+    The intent stays if the state has another id, or if the decision is to deactivate the id.
+    """
     journal.decide(begun(), Decision("claim", "i-1"))
     journal.settle(URN, URL, "acc_1", "i-0")
     assert len(journal.intents()) == 1
@@ -197,9 +209,10 @@ def test_claim_decision_is_settled_by_its_id(journal: RecordingJournal) -> None:
 
 @pytest.mark.parametrize("integration_id", [None, "i-1"])
 def test_decision_expires_after_30_days(journal: RecordingJournal, integration_id: str | None) -> None:
-    """An expired decision is dropped, and the create is undecided again.
+    """A decision and its intent are kept for 30 days.
 
-    Until then the intent is kept, however old it is.
+    Then the decision is dropped, and the create is undecided again. If its outcome is unknown, its intent is dropped
+    with a warning.
     """
     journal.clock += 29 * DAY
     intent = begun(integration_id=integration_id)
@@ -218,7 +231,7 @@ def test_decision_expires_after_30_days(journal: RecordingJournal, integration_i
 
 
 def test_decision_is_stored_in_its_intent(journal: RecordingJournal) -> None:
-    """A new decision replaces an earlier one, and the rest of the intent stays unchanged."""
+    """If the user decides twice, the intent has the new decision and is otherwise unchanged."""
     for decision in (Decision("deactivate", "i-1"), Decision("forget")):
         assert journal.decide(begun(), decision)
         assert journal.intent(URN, URL, "acc_1") == begun(decision=decision)
@@ -244,7 +257,10 @@ def test_id_belongs_to_one_resource(journal: RecordingJournal) -> None:
 
 
 def test_adoption_counts_in_its_command_and_after_it_succeeded(tmp_path: Path) -> None:
-    """A failed or ended adoption counts only in its own command; files of old commands are removed."""
+    """An adoption that has only begun, or has ended, counts only in its own command.
+
+    One that is held counts in later commands. The files of ended adoptions are removed later.
+    """
     same, fellow, later = (
         RecordingJournal(tmp_path, "1"),
         RecordingJournal(tmp_path, "1"),
@@ -274,7 +290,7 @@ def test_adoption_counts_in_its_command_and_after_it_succeeded(tmp_path: Path) -
 
 
 def test_intent_of_a_former_urn_is_settled(journal: RecordingJournal) -> None:
-    """After a rename or a move to another stack, the URN in the state differs from the create's URN."""
+    """If the state has a create's id under another URN, as after a rename, `settle` removes the intent."""
     assert journal.write_intent(begun(integration_id="i-1"))
     journal.claim(URL, "i-1", URN)
     journal.settle("another stack's", URL, "acc_1", "i-2")
@@ -284,7 +300,7 @@ def test_intent_of_a_former_urn_is_settled(journal: RecordingJournal) -> None:
 
 
 def test_only_the_owner_can_read(journal: RecordingJournal) -> None:
-    """Under any umask, files have mode 0600, and created folders have 0700."""
+    """Under any umask, the journal's files have mode 0600 and its folders 0700, so only their owner can read them."""
     before = os.umask(0)
     try:
         filled(journal)
@@ -298,7 +314,7 @@ def test_only_the_owner_can_read(journal: RecordingJournal) -> None:
 
 
 def test_files_have_no_field_for_a_credential(journal: RecordingJournal) -> None:
-    """Files have exactly these keys, none of which can hold a credential, and file names reveal nothing."""
+    """The journal's files have only fields that can't hold a credential, and the paths don't name an integration."""
     filled(journal)
     assert journal.folder is not None
     keys = {path.parent.name: set(json.loads(path.read_bytes())) for path in files(journal.folder)}
@@ -317,7 +333,10 @@ def test_files_have_no_field_for_a_credential(journal: RecordingJournal) -> None
 
 @pytest.mark.parametrize("wait", [0.0, 0.011, 0.023, 0.041, 0.067, 0.101, 0.149, 0.211])
 def test_kill_leaves_no_partial_file(tmp_path: Path, wait: float) -> None:
-    """After `kill -9` at any moment each file is complete, and unfinished parts are removed two days later."""
+    """If a process is killed with `kill -9`, the next one reads complete files only.
+
+    Unfinished parts are removed two days later.
+    """
     code = """
         print("ready", flush=True)
         for number in range(10**6):
@@ -359,9 +378,9 @@ def test_kill_leaves_no_partial_file(tmp_path: Path, wait: float) -> None:
 @pytest.mark.parametrize("has_links", [True, False], ids=["with hard links", "without"])
 @pytest.mark.daily(1)
 def test_concurrent_claims_have_one_winner(tmp_path: Path, has_links: bool) -> None:
-    """Exactly one of several processes gets each id, and the others get the URN of its resource.
+    """If several processes claim an id at once, exactly one gets it, and the others get the URN of its resource.
 
-    Without hard links, a process may read a file that is incomplete, and then gets no URN.
+    Without hard links, a process may read an incomplete file, and then gets no URN.
     """
     code = """
         if sys.argv[3] == "False":
@@ -398,7 +417,7 @@ def test_concurrent_claims_have_one_winner(tmp_path: Path, has_links: bool) -> N
 
 
 def _use(journal: Journal) -> None:
-    """Call every method, and assert that nothing is kept and nothing raises."""
+    """Call every method of a journal without a usable folder, and assert that nothing is kept and nothing raises."""
     intent = begun(integration_id="i-1")
     assert not journal.write_intent(intent)
     assert not journal.decide(intent, Decision("forget"))
@@ -417,7 +436,10 @@ def _use(journal: Journal) -> None:
 
 
 def test_missing_folder_is_created_by_the_first_write(tmp_path: Path) -> None:
-    """Reading creates no folder. A write does, even after the folder was removed."""
+    """If the journal's folder is missing, reads don't create it.
+
+    A write does, even if the folder was removed before.
+    """
     journal = RecordingJournal(tmp_path / "x" / "y")
     assert [*journal.intents(), *journal.claimed_ids(URL), *journal.adopters(URL, "i-1")] == []
     assert not (tmp_path / "x").exists()
@@ -432,7 +454,10 @@ def test_missing_folder_is_created_by_the_first_write(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reason", ["Read-only file system", "No space left on device", "Permission denied"])
 def test_unwritable_folder_is_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    """The warning has the reason and what to do; no call fails, and no file is left."""
+    """If the journal's folder can't be written, no call fails and no file is left.
+
+    One warning gives the reason and the way out.
+    """
     really = os.open
 
     def fail(path: str, flags: int, mode: int = 0o777) -> int:
@@ -454,7 +479,7 @@ def test_unwritable_folder_is_one_warning(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
-    """A file that can't be written completely does not appear, and an earlier one stays unchanged."""
+    """If a file can't be written completely, it does not appear, and an earlier version stays unchanged."""
     code = """
         import resource
         earlier = Intent("urn", "url", None, "identifier", "stripe", time.time(), 0.0)
@@ -474,7 +499,7 @@ def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["", "intents", "parts"])
 def test_file_in_place_of_a_folder_is_one_warning(tmp_path: Path, place: str) -> None:
-    """If a file is in place of the folder, there is one warning, and the file stays unchanged."""
+    """If a file is in place of one of the journal's folders, there is one warning and the file stays unchanged."""
     taken = tmp_path / "state" / place
     taken.parent.mkdir(exist_ok=True)
     taken.write_text("a user's file")
@@ -486,7 +511,7 @@ def test_file_in_place_of_a_folder_is_one_warning(tmp_path: Path, place: str) ->
 
 
 def test_no_home_is_one_warning() -> None:
-    """Without HOME, as in some containers, one warning names the variables."""
+    """If neither HOME nor JUSTT_STATE_DIR is set, no call fails, and one warning names both variables."""
     journal = RecordingJournal(state_folder({}))
     _use(journal)
     assert journal.path_of(begun()) is None
@@ -496,7 +521,7 @@ def test_no_home_is_one_warning() -> None:
 
 @pytest.mark.parametrize("reason", ["Operation not permitted", "Operation not supported", "Function not implemented"])
 def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
-    """An id still belongs to one resource, and there is no warning."""
+    """If the file system has no hard links, an id still belongs to one resource, and there is no warning."""
 
     def fail(*_: object) -> None:
         number = next(number for number in range(1, 134) if os.strerror(number) == reason)
@@ -515,7 +540,7 @@ def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Monk
     "environ", [{"JUSTT_STATE_DIR": "state", "HOME": "/h"}, {"HOME": "h"}, {"JUSTT_STATE_DIR": "~/state"}]
 )
 def test_relative_folder_is_not_used(environ: dict[str, str]) -> None:
-    """A relative path would be a different folder for each process."""
+    """If the variables give only a relative path, there is no journal folder. It would differ between processes."""
     assert state_folder(environ) is None
 
 
@@ -533,7 +558,10 @@ def test_relative_folder_is_not_used(environ: dict[str, str]) -> None:
 def test_location_of_the_folder(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], platform: str, folder: str
 ) -> None:
-    """The variables win over the platform's default, in this order; an empty variable counts as unset."""
+    """JUSTT_STATE_DIR wins over XDG_STATE_HOME, and both win over the platform's folder.
+
+    An empty or relative XDG_STATE_HOME is ignored.
+    """
     monkeypatch.setattr(sys, "platform", platform)
     assert state_folder(environ) == Path(folder)
 
@@ -550,7 +578,10 @@ WHOLE = json.dumps({"version": 1, "urn": URN, "base_url": URL, "integration_id":
     ],
 )
 def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str) -> None:
-    """If files are damaged or from another version, one warning names a file, and the journal ignores their content."""
+    """If files are damaged or have another version's format, the journal ignores their content.
+
+    One warning names one of them. An unusable intent is never overwritten.
+    """
     intent = filled(journal)
     assert journal.folder is not None
     for path in files(journal.folder):
@@ -591,7 +622,7 @@ def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str)
     ],
 )
 def test_intent_with_invalid_values_is_damaged(journal: RecordingJournal, change: dict[str, object]) -> None:
-    """An intent with invalid values counts as damaged, so no call gets a value of the wrong type."""
+    """If an intent has a value of a wrong type, the journal treats its file as damaged and ignores it."""
     intent = begun()
     assert journal.write_intent(intent)
     (path,) = files(journal.folder or Path())
@@ -603,7 +634,7 @@ def test_intent_with_invalid_values_is_damaged(journal: RecordingJournal, change
 
 
 def test_pipe_in_place_of_a_file_does_not_block(journal: RecordingJournal) -> None:
-    """A named pipe counts as damaged, and no call waits for a writer."""
+    """If a named pipe is in place of a file, the journal treats it as damaged, and no call waits for a writer."""
     filled(journal)
     assert journal.folder is not None
     for path in files(journal.folder):
@@ -617,7 +648,7 @@ def test_pipe_in_place_of_a_file_does_not_block(journal: RecordingJournal) -> No
 
 
 def test_intent_moves_to_only_one_of_two_resources(journal: RecordingJournal) -> None:
-    """If two processes have read the intent, only one can move it, together with its claim."""
+    """If two processes move the same intent to their resources, only the first one gets it, with its claim."""
     made = replace(begun(integration_id="i-1"), decision=Decision("claim", "i-1"))
     journal.write_intent(made)
     assert journal.claim(URL, "i-1", made.urn) == made.urn
@@ -632,14 +663,17 @@ def test_intent_moves_to_only_one_of_two_resources(journal: RecordingJournal) ->
     [(1e400, 1e400), (float("nan"), 0.0), (1e18, 1e18), (-1.0, 0.0), (0.0, float("nan")), (0.0, 1e9), (10**400, 0.0)],
 )
 def test_impossible_time_is_damaged(journal: RecordingJournal, times: tuple[float, float]) -> None:
-    """An intent with an impossible time counts as damaged, so no call waits for it or shows it."""
+    """If an intent has an impossible time, the journal treats its file as damaged, so no call waits for that time."""
     journal.write_intent(begun(sent_at=times[0], settled_at=times[1]))
     assert journal.intents() == []
     assert "is damaged" in journal.warnings[0]
 
 
 def test_unknown_create_is_dropped_after_30_days(journal: RecordingJournal) -> None:
-    """After 30 days an intent without an id is dropped, with a warning; only reading the journal drops nothing."""
+    """After 30 days, the next call that needs an intent without an id drops it with a warning.
+
+    A mere listing drops no file.
+    """
     journal.write_intent(begun(1))
     journal.write_intent(begun(2))
     journal.clock += 30 * DAY
@@ -663,7 +697,10 @@ def test_unknown_create_is_dropped_after_30_days(journal: RecordingJournal) -> N
 
 
 def test_completed_intent_is_kept_for_a_year(journal: RecordingJournal) -> None:
-    """No command may have run on the stack since the create, so an intent with an id is kept without a warning."""
+    """An intent with an id is kept for a year and then removed without a warning.
+
+    No command may have run on the stack since.
+    """
     kept = begun(1, integration_id="i-1")
     journal.write_intent(kept)
     journal.clock += 365 * DAY

@@ -46,7 +46,7 @@ def load(**environ: str) -> Settings:
 
 
 def no_client() -> NoReturn:
-    """Fail a test that sends a request."""
+    """Fail the test that sends a request."""
     raise AssertionError("a request was about to be sent")
 
 
@@ -164,18 +164,18 @@ def test_check_adds_only_the_environment() -> None:
     ],
 )
 def test_check_names_invalid_arguments(changes: Mapping[str, object], failure: str) -> None:
-    """Each failure uses the argument's name in the program."""
+    """If an argument is invalid, the failure of check uses the argument's name in the program."""
     assert offline().check({}, {**INPUTS, **changes}).failures == [failure]
 
 
 @pytest.mark.parametrize("seconds", [1, 300, 86_400])
 def test_check_accepts_a_timeout_of_up_to_a_day(seconds: int) -> None:
-    """timeout_seconds is between one second and one day."""
+    """Check accepts a timeout_seconds between one second and one day."""
     assert offline().check({}, {**INPUTS, "timeoutSeconds": seconds}).failures == []
 
 
 def test_check_refuses_another_environment() -> None:
-    """A stack belongs to one environment."""
+    """If the state was recorded in another environment, check refuses the wait."""
     assert offline().check({**INPUTS, "environment": "production"}, INPUTS).failures == [
         (
             "environment: this integration was created in production, and the configuration says simulator: set "
@@ -186,14 +186,17 @@ def test_check_refuses_another_environment() -> None:
 
 @pytest.mark.parametrize("name", sorted(INPUTS.keys() - {"environment"}))
 def test_check_accepts_values_that_a_preview_does_not_know(name: str) -> None:
-    """A new integration has no id yet, and other inputs may come from another resource."""
+    """If an input is unknown in a preview, check accepts it and keeps it unknown."""
     checked = offline().check({}, {**INPUTS, name: UNKNOWN})
 
     assert (checked.inputs[name], checked.failures) == (UNKNOWN, [])
 
 
 def test_unknown_account_in_a_preview_of_the_same_integration_is_no_change() -> None:
-    """In a preview of an update the account is unknown, but it can't change for the same integration."""
+    """If only the account is unknown in a preview, and the state has none, check drops it.
+
+    With another integration or a recorded account, the account stays unknown.
+    """
     unknown = {**INPUTS, "referenceAccountId": UNKNOWN}
 
     assert offline().check(INPUTS, unknown).inputs == INPUTS
@@ -202,7 +205,10 @@ def test_unknown_account_in_a_preview_of_the_same_integration_is_no_change() -> 
 
 
 def test_failed_without_a_message_is_read_once() -> None:
-    """Only a record from a list is read again by its own GET. A GET without a message is not repeated."""
+    """If a GET shows FAILED without a message, create fails and sends no second GET.
+
+    Only a record from a list is read again.
+    """
     vendor = TimedCore({0.0: record("FAILED")})
 
     with pytest.raises(NotReady):
@@ -225,7 +231,10 @@ def test_only_another_integration_replaces() -> None:
 
 
 def test_old_integration_stays_until_its_replacement_is_ready() -> None:
-    """With --continue-on-error the engine would delete it although the wait for the new one failed."""
+    """If the wait for a replacement fails, the delete of the old integration is refused.
+
+    Once the new integration is ready, the old one can be deleted.
+    """
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
     integrations = IntegrationLifecycle(load(), client=no_client, tell=print, session=vendor.session)
@@ -250,7 +259,7 @@ def test_old_integration_stays_until_its_replacement_is_ready() -> None:
 
 
 def test_two_old_integrations_stay_until_their_replacement_is_ready() -> None:
-    """If two waits had different integrations before, both stay active until the new one is ready."""
+    """If two waits change to the same new integration, both old integrations stay active until the new one is ready."""
     vendor = TimedCore({0.0: record("SUCCESSFUL")})
     for before in ("id-0", "id-9"):
         vendor.core.diff({**RECORDED, "integrationId": before}, INPUTS)
@@ -265,7 +274,10 @@ def test_two_old_integrations_stay_until_their_replacement_is_ready() -> None:
 
 @pytest.mark.parametrize("command", ["this command", "another"])
 def test_wait_in_another_process_keeps_the_replaced_integration(tmp_path: Path, command: str) -> None:
-    """The wait and the delete may use different provider resources, and so run in different processes."""
+    """If a wait fails in another process of the same command, the delete of the replaced integration is refused.
+
+    A wait in another command has no such effect.
+    """
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     base_url = vendor.session.base_url
     vendor.session = Session(base_url, Journal(tmp_path, command="this command"))
@@ -283,7 +295,10 @@ def test_wait_in_another_process_keeps_the_replaced_integration(tmp_path: Path, 
 
 
 def test_wait_keeps_the_replaced_integration_of_a_renamed_resource() -> None:
-    """The delete has the former name; the diff under the new name was about the same integration."""
+    """If a wait fails, the integration that a renamed resource replaces is kept.
+
+    The delete has the former name, but an earlier diff under the new name had the same id.
+    """
     vendor = TimedCore({0.0: record("FAILED")})
     ownership = vendor.session.ownership
     ownership.note_check("urn:new", {})
@@ -297,7 +312,10 @@ def test_wait_keeps_the_replaced_integration_of_a_renamed_resource() -> None:
 
 
 def test_new_wait_keeps_the_integration_that_its_integration_replaces() -> None:
-    """If the wait is added in the update that rotates, the integration's own create shows what it replaces."""
+    """If a wait is new in the update that replaces its integration, and fails, the replaced integration is kept.
+
+    The provider knows it from the integration's own create.
+    """
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     ownership = vendor.session.ownership
     ownership.note_created("urn", "id-1")
@@ -313,7 +331,7 @@ def test_new_wait_keeps_the_integration_that_its_integration_replaces() -> None:
 
 
 def test_wait_for_a_foreign_integration_keeps_nothing() -> None:
-    """A wait without an external identifier doesn't match other integrations."""
+    """If the wait for an integration of another stack fails, no integration of this stack is kept from deletion."""
     vendor = TimedCore({0.0: record("FAILED")})
     theirs = {name: value for name, value in INPUTS.items() if name not in ("externalIdentifier", "source")}
     with pytest.raises(NotReady):
@@ -323,7 +341,10 @@ def test_wait_for_a_foreign_integration_keeps_nothing() -> None:
 
 
 def test_update_and_delete_send_nothing() -> None:
-    """Update stores the new timeout, keeps the outputs and drops removed arguments; delete does nothing."""
+    """Update stores the new timeout, keeps the outputs and drops removed arguments.
+
+    Neither update nor delete sends a request.
+    """
     news = {**INPUTS, "timeoutSeconds": 5}
 
     updated = offline().update("id-1", {**RECORDED, "referenceAccountId": "acc"}, news)
@@ -334,7 +355,7 @@ def test_update_and_delete_send_nothing() -> None:
 
 @pytest.mark.parametrize("operation", ["read", "update"])
 def test_another_environment_is_refused(operation: str) -> None:
-    """If the recorded environment is not the configured one, nothing is read or changed."""
+    """If the state was recorded in another environment, read and update fail and send nothing."""
     olds = {**RECORDED, "environment": "production"}
     calls: dict[str, Callable[[ReadinessLifecycle], object]] = {
         "read": lambda core: core.read("id-1", olds),
@@ -375,7 +396,7 @@ def test_polling_slows_down_to_every_fifteen_seconds() -> None:
 
 
 def test_polling_has_jitter() -> None:
-    """Jitter shortens each pause by up to half, so that concurrent waits spread out."""
+    """Jitter shortens each pause between two GETs by up to half, so concurrent waits spread out."""
     vendor = until(80.0, record("SUCCESSFUL"))
     vendor.random = 0.0
 
@@ -387,7 +408,7 @@ def test_polling_has_jitter() -> None:
 
 
 def test_unknown_status_keeps_waiting() -> None:
-    """Only FAILED and INACTIVE end the wait with an error."""
+    """If the status is unknown to the provider, create keeps waiting until it is SUCCESSFUL."""
     vendor = TimedCore({0.0: record("IN_REVIEW"), 30.0: record("SUCCESSFUL")})
 
     assert vendor.core.create(INPUTS)[1]["status"] == "SUCCESSFUL"
@@ -395,7 +416,7 @@ def test_unknown_status_keeps_waiting() -> None:
 
 
 def test_wait_logs_a_note_every_half_minute() -> None:
-    """The first note follows the first GET that shows that a wait is needed."""
+    """During a wait, create logs a note after the first GET, and then one every half minute."""
     vendor = until(95.0, record("SUCCESSFUL"))
 
     vendor.core.create(INPUTS)
@@ -422,7 +443,10 @@ def test_wait_logs_a_note_every_half_minute() -> None:
     ],
 )
 def test_failed_ends_the_wait_with_the_vendor_message(response: httpx.Response, message: str) -> None:
-    """The message is quoted if it says more than "OK", and withheld if it contains a credential."""
+    """If the status becomes FAILED, create fails and quotes Justt's message if it says more than "OK".
+
+    A message that contains a credential is withheld.
+    """
     vendor = until(10.0, response)
 
     with pytest.raises(NotReady) as caught:
@@ -432,7 +456,7 @@ def test_failed_ends_the_wait_with_the_vendor_message(response: httpx.Response, 
 
 
 def test_message_is_withheld_if_the_credentials_are_unknown() -> None:
-    """If this process has not seen the integration's credentials, the message may contain one."""
+    """If the process has not seen the credentials of a FAILED integration, create withholds Justt's message."""
     vendor = TimedCore({0.0: enveloped("FAILED", f"{CANARY} was revoked")}, knows_credentials=False)
 
     with pytest.raises(NotReady) as caught:
@@ -473,7 +497,7 @@ def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
 
 
 def test_inactive_ends_the_wait() -> None:
-    """The integration was deactivated meanwhile; the error says to run a refresh."""
+    """If the integration becomes INACTIVE during the wait, create fails. The error says to run a refresh."""
     with pytest.raises(NotReady) as caught:
         until(10.0, record("INACTIVE")).core.create(INPUTS)
 
@@ -485,7 +509,7 @@ def test_inactive_ends_the_wait() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
 def test_failed_foreign_integration_must_be_fixed_by_its_owner(status: str) -> None:
-    """The stack knows no identifier of a foreign integration and can't replace it."""
+    """If an integration that this stack does not manage is FAILED or INACTIVE, the error refers to its owner."""
     inputs = {name: value for name, value in INPUTS.items() if name != "externalIdentifier"}
 
     with pytest.raises(NotReady) as caught:
@@ -498,7 +522,10 @@ def test_failed_foreign_integration_must_be_fixed_by_its_owner(status: str) -> N
 
 
 def test_wait_ends_at_its_timeout() -> None:
-    """The last GET is at the deadline; the error has the last status, the seconds, and what to do."""
+    """If the status is still PENDING at the timeout, create sends a last GET and fails.
+
+    The error has the status, the seconds and what to do.
+    """
     vendor = TimedCore(PENDING)
 
     with pytest.raises(NotReady) as caught:
@@ -512,7 +539,7 @@ def test_wait_ends_at_its_timeout() -> None:
 
 
 def test_timeout_counts_from_the_start_of_the_wait() -> None:
-    """Slow GETs count toward the timeout, which is 300 seconds by default."""
+    """The time of slow GETs counts toward the timeout. The default timeout is 300 seconds."""
     vendor = TimedCore(PENDING, took=7.0, now=1_000.0)
     inputs = {name: value for name, value in INPUTS.items() if name != "timeoutSeconds"}
 
@@ -523,7 +550,7 @@ def test_timeout_counts_from_the_start_of_the_wait() -> None:
 
 
 def test_unreachable_api_is_one_warning_and_the_wait_continues() -> None:
-    """A network failure during the wait does not stop a rollout."""
+    """If GETs fail during the wait because of the network, create logs one warning and keeps waiting."""
     lost = httpx.ReadError("x")
     vendor = TimedCore({**PENDING, 5.0: lost, 40.0: record("PENDING"), 60.0: lost, 80.0: record("SUCCESSFUL")})
 
@@ -534,7 +561,7 @@ def test_unreachable_api_is_one_warning_and_the_wait_continues() -> None:
 
 
 def test_api_that_is_never_reached_ends_the_wait_at_its_timeout() -> None:
-    """The error says why the status is unknown."""
+    """If every GET gets a 503, create fails at the timeout, and the error says why the status is unknown."""
     vendor = TimedCore({0.0: httpx.Response(503)})
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 100 s \(Justt answered 503\)\. It stays"):
@@ -542,14 +569,14 @@ def test_api_that_is_never_reached_ends_the_wait_at_its_timeout() -> None:
 
 
 def test_earlier_failure_is_not_in_the_timeout_error() -> None:
-    """The error at the timeout describes only the last GET, and no earlier failure."""
+    """If a GET failed but the last one did not, the error at the timeout does not mention the failure."""
     with pytest.raises(NotReady, match=r"its status is PENDING after 100 s\. It stays"):
         TimedCore({**PENDING, 5.0: httpx.Response(503), 40.0: record("PENDING")}).core.create(INPUTS)
 
 
 @pytest.mark.parametrize("response", [httpx.Response(503), httpx.Response(429), httpx.Response(200, content=b"<html>")])
 def test_no_request_goes_far_beyond_the_timeout(response: httpx.Response) -> None:
-    """Whatever the retry policy allows, a wait ends within a second of its deadline."""
+    """If every GET fails, the wait ends within a second of its timeout, whatever the retry policy allows."""
     vendor = TimedCore({0.0: response}, policy=RetryPolicy(), random=0.999)
 
     with pytest.raises((NotReady, UnexpectedResponse)):
@@ -561,7 +588,7 @@ def test_no_request_goes_far_beyond_the_timeout(response: httpx.Response) -> Non
 
 
 def test_timeout_bounds_a_request_without_a_response(simulator: SimulatorServer) -> None:
-    """A request may take 30 seconds, but a wait of two seconds ends after two."""
+    """If a GET gets no response, a wait of two seconds ends after about two, not after the GET's 30 seconds."""
     simulator.add_fault(Fault.parse("GET * hang-before-commit=60"))
     client = JusttClient(Settings.load({"baseUrl": simulator.base_url, "apiKey": "bearer-key"}, {}))
     core = ReadinessLifecycle(load(), client=lambda: client, tell=lambda _: None)
@@ -576,7 +603,7 @@ def test_timeout_bounds_a_request_without_a_response(simulator: SimulatorServer)
 
 
 def test_timeout_bounds_a_rate_limit_pause() -> None:
-    """A pause of a minute after a 429 does not extend the wait."""
+    """If the limiter pauses for 45 seconds, a wait of three seconds sends nothing and fails after three."""
     vendor = TimedCore({0.0: httpx.Response(429, headers={"retry-after": "60"})}, policy=RetryPolicy())
     core = vendor.core
     core.client()._api._limiter.pause(45.0)
@@ -590,7 +617,7 @@ def test_timeout_bounds_a_rate_limit_pause() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_4xx_ends_the_wait_at_once(status: int) -> None:
-    """Waiting doesn't fix a wrong key or account; the error doesn't say that the integration is gone."""
+    """If a GET gets a 4xx, create fails at once with that response, because more GETs would not help."""
     vendor = until(2.0, httpx.Response(status, json={"message": "no", "errorId": "e-1"}))
 
     with pytest.raises(RequestRefused) as caught:
@@ -601,13 +628,16 @@ def test_4xx_ends_the_wait_at_once(status: int) -> None:
 
 
 def test_invalid_response_ends_the_wait() -> None:
-    """An invalid response ends the wait, because it comes from another server or from a later version of the API."""
+    """If a GET gets an undocumented response, create fails.
+
+    It came from another server or a later version of the API.
+    """
     with pytest.raises(UnexpectedResponse):
         TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)
 
 
 def test_wait_ends_within_a_second_after_the_engine_left() -> None:
-    """The wait also checks for the engine between two GETs."""
+    """If the engine exits between two GETs, create fails within a second."""
     vendor = TimedCore(PENDING, leaves_at=50.0)
 
     with pytest.raises(CancelledError, match="the wait stopped, because the engine cancelled the call"):
@@ -620,7 +650,7 @@ def test_wait_ends_within_a_second_after_the_engine_left() -> None:
 
 
 def test_read_updates_status_and_go_live_date() -> None:
-    """Inputs stay; a go-live date that the API no longer returns is dropped."""
+    """Read updates the status, keeps the inputs, and drops a go-live date that the API no longer returns."""
     vendor = TimedCore({0.0: record("SUCCESSFUL")})
 
     read = vendor.core.read("id-1", {**RECORDED, "referenceAccountId": "acc_42"})
@@ -632,7 +662,7 @@ def test_read_updates_status_and_go_live_date() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "PENDING", "PAUSED"])
 def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
-    """Read reports a changed status in one note."""
+    """If the status has changed, read logs one note at once, whatever the new status is."""
     vendor = TimedCore({0.0: record(status)})
 
     read = vendor.core.read("id-1", RECORDED)
@@ -647,7 +677,7 @@ def test_read_never_waits_and_never_fails_for_a_status(status: str) -> None:
 
 
 def test_read_drops_an_inactive_integration() -> None:
-    """The IntegrationReady leaves the state together with the integration, and the next one waits again."""
+    """If the integration is INACTIVE, read removes the IntegrationReady from the state, and a warning says so."""
     vendor = TimedCore({0.0: record("INACTIVE")})
 
     assert vendor.core.read("id-1", RECORDED) is None
@@ -660,7 +690,10 @@ def test_read_drops_an_inactive_integration() -> None:
 
 
 def test_404_keeps_the_wait_in_the_state() -> None:
-    """The wait leaves the state only with JUSTT_ON_MISSING=gone."""
+    """If read gets a 404, it fails and the IntegrationReady stays in the state.
+
+    With JUSTT_ON_MISSING=gone it leaves the state.
+    """
     response = httpx.Response(404, json={"message": "no such integration"})
 
     with pytest.raises(StateConflict, match=r"for its IntegrationReady: Justt answered 404: .* It stays in the state"):
@@ -673,7 +706,7 @@ def test_404_keeps_the_wait_in_the_state() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_read_drops_nothing_after_another_error(status: int) -> None:
-    """JUSTT_ON_MISSING applies to a 404 only."""
+    """If read gets a 401, 403 or 500, it fails even with JUSTT_ON_MISSING=gone."""
     vendor = TimedCore({0.0: httpx.Response(status)}, environ={"JUSTT_ON_MISSING": "gone"})
 
     with pytest.raises(Exception, match=f"Justt answered {status}"):
@@ -682,7 +715,7 @@ def test_read_drops_nothing_after_another_error(status: int) -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "INACTIVE"])
 def test_batched_wait_still_gets_the_vendor_message(status: str) -> None:
-    """A list page shows that the integration failed; only its own record shows why."""
+    """If a list page shows FAILED or INACTIVE, create sends a GET for the record and quotes its message."""
     vendor = TimedCore({0: record("PENDING")})
     requested: list[str] = []
 
