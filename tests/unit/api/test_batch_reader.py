@@ -128,7 +128,7 @@ def ids(count: int, name: str = "own") -> list[str]:
 
 
 def test_single_reads_send_single_gets() -> None:
-    """A read that waits alone sends one GET for its record, each time."""
+    """If a read waits alone, it sends one GET for its record, each time."""
     reader = Reader(AccountServer(ids(3)))
 
     assert [reader.get(name).integration_id for name in ids(3)] == ids(3)
@@ -136,7 +136,7 @@ def test_single_reads_send_single_gets() -> None:
 
 
 def test_two_waiting_reads_send_single_gets() -> None:
-    """A list page would save nothing for two reads."""
+    """If two reads wait, each sends a GET for its record. A list page would save nothing."""
     reader = Reader(AccountServer(ids(3)))
     with reader.others(1):
         reader.get("own-0")
@@ -145,7 +145,7 @@ def test_two_waiting_reads_send_single_gets() -> None:
 
 
 def test_three_waiting_reads_share_a_page() -> None:
-    """Once three reads wait, a page is read. Reads whose record is in it send nothing, then or later."""
+    """If three reads wait, one of them reads a page. Reads whose record is on the page send nothing, then or later."""
     reader = Reader(AccountServer(ids(100)))
     with reader.others():
         assert [reader.get(name).integration_id for name in ids(100)] == ids(100)
@@ -155,7 +155,7 @@ def test_three_waiting_reads_share_a_page() -> None:
 
 
 def test_further_pages_are_read_when_needed() -> None:
-    """Reading 300 integrations takes three pages; a record that is not on a page yet costs one GET."""
+    """If 300 integrations are read, the reader reads three pages. A record that is not yet on a page costs one GET."""
     reader = Reader(AccountServer(ids(300)))
     with reader.others():
         found = [reader.get(name).integration_id for name in reversed(ids(300))]
@@ -165,7 +165,7 @@ def test_further_pages_are_read_when_needed() -> None:
 
 
 def test_id_missing_from_the_list_gets_its_own_get() -> None:
-    """A list that lacks an id proves nothing: only the GET of that id decides."""
+    """If the list lacks an id, the read sends a GET for it, and the GET's response is the result."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), pytest.raises(RequestRefused) as refused:
         reader.get("unknown")
@@ -183,7 +183,7 @@ def test_id_missing_from_the_list_gets_its_own_get() -> None:
 )
 @pytest.mark.slow
 def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: random.Random, waiting: int) -> None:
-    """However many foreign integrations the account has, and in whatever order, pages never outnumber the reads."""
+    """However many foreign integrations the account has, the reader sends at most one page request per read."""
     all_ids = [*ids(own), *ids(foreign, "foreign")]
     order.shuffle(all_ids)
     reader = Reader(AccountServer(all_ids))
@@ -196,7 +196,10 @@ def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: ra
 
 
 def test_foreign_integrations_add_at_most_a_quarter() -> None:
-    """The reader soon stops reading pages that contain none of the ids it needs."""
+    """If many foreign integrations are listed first, the reader soon stops reading pages without a wanted id.
+
+    The pages add about a quarter to the number of requests.
+    """
     reader = Reader(AccountServer([*ids(5_000, "foreign"), *ids(100)]))
     with reader.others():
         for name in ids(100):
@@ -221,7 +224,7 @@ def test_inactive_integrations_listed_first_cost_little(inactive: int) -> None:
 
 
 def test_next_read_starts_at_the_page_that_had_the_record() -> None:
-    """A later read starts at the page where the record was, however many pages precede it."""
+    """If the pages have expired, the next read starts at the page that had the record, not at page 1."""
     reader = Reader(AccountServer([*ids(300, "inactive"), *ids(60)]))
     with reader.others():
         for name in ids(60):
@@ -235,7 +238,7 @@ def test_next_read_starts_at_the_page_that_had_the_record() -> None:
 
 
 def test_pages_are_not_shared_between_accounts() -> None:
-    """In another account the same key sees other records, so each account has its own pages."""
+    """If reads in two accounts wait, each account has its own pages."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), reader.client.waiting("acc_2"), reader.client.waiting("acc_2"):
         reader.get("own-1")
@@ -245,7 +248,7 @@ def test_pages_are_not_shared_between_accounts() -> None:
 
 
 def test_write_drops_the_pages() -> None:
-    """After this process changes an integration, no read returns the cached record."""
+    """After this process has deactivated an integration, a read does not use the cached page but requests it again."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
         reader.get("own-1")
@@ -256,7 +259,10 @@ def test_write_drops_the_pages() -> None:
 
 
 def test_page_read_during_a_write_is_not_cached() -> None:
-    """Justt may have built the page before it processed a concurrent write, so the page is not cached."""
+    """If a page is read during a write, a later read requests it again.
+
+    Justt may have built the page before the write.
+    """
     reader = Reader(AccountServer(ids(5)))
     with reader.others(), ThreadPoolExecutor(1) as pool:
         reader.vendor.during_write = lambda: pool.submit(reader.get, "own-1").result()
@@ -268,7 +274,7 @@ def test_page_read_during_a_write_is_not_cached() -> None:
 
 @pytest.mark.parametrize(("max_age", "passed"), [(FRESH_SECONDS, FRESH_SECONDS + 1), (2.0, 3.0)])
 def test_pages_expire(max_age: float, passed: float) -> None:
-    """A page is read again after a minute, or after the max_age of the read."""
+    """A read requests a cached page again if it is older than a minute, or than the read's max_age."""
     reader = Reader(AccountServer(ids(5)))
     with reader.others():
         reader.get("own-1")
@@ -281,7 +287,7 @@ def test_pages_expire(max_age: float, passed: float) -> None:
 
 
 def test_refused_list_is_not_requested_again() -> None:
-    """A key that may read but not list costs one extra request, and no error."""
+    """If the key may read but not list, the first read requests one page, and every read sends its own GET."""
     reader = Reader(AccountServer(ids(5)))
     reader.vendor.list_status = 403
     with reader.others():
@@ -291,7 +297,7 @@ def test_refused_list_is_not_requested_again() -> None:
 
 
 def test_outage_fails_all_waiting_reads_at_once() -> None:
-    """If a page can't be read, each waiting read fails with that response. Its error names its own operation."""
+    """If a page can't be read, all waiting reads fail with its response. Each error names its own operation."""
     reader = Reader(AccountServer(ids(8)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
@@ -314,7 +320,7 @@ def test_outage_fails_all_waiting_reads_at_once() -> None:
 
 
 def test_failed_list_falls_back_to_single_gets() -> None:
-    """If the list fails but single GETs work, each read sends its own GET, and the list is not requested again."""
+    """If the list fails but a single GET works, later reads send single GETs and don't request the list again."""
     reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = 503
     with reader.others(), pytest.raises(RequestRefused):
@@ -326,7 +332,7 @@ def test_failed_list_falls_back_to_single_gets() -> None:
 
 
 def test_read_at_its_deadline_does_not_fail_the_others() -> None:
-    """A read at its deadline makes one attempt; its failure is not passed to waiting reads that still have time."""
+    """If a read fails because its deadline is near, its failure is not passed to reads that still have time."""
     reader = Reader(AccountServer(ids(3)))
     reader.vendor.list_status = reader.vendor.record_status = 503
 
@@ -345,7 +351,7 @@ def test_read_at_its_deadline_does_not_fail_the_others() -> None:
 
 
 def test_record_that_repeats_a_credential_is_refused_in_a_page() -> None:
-    """A record that a single GET would refuse is refused in a page too."""
+    """If a record on a page contains a credential, the reader refuses it, as a single GET would."""
     reader = Reader(AccountServer(["own-0", SECRET]))
     reader.client.redactor.add_secrets(SECRET)
     with reader.others(), pytest.raises(RequestError) as error:
@@ -357,7 +363,7 @@ def test_record_that_repeats_a_credential_is_refused_in_a_page() -> None:
 
 @pytest.mark.parametrize("threads", [4, 8, 16])
 def test_hundred_reads_from_many_threads_send_one_request(threads: int) -> None:
-    """Refreshing a hundred integrations over real connections takes one request while other reads wait."""
+    """If many threads read a hundred integrations of one page, they send one request in total."""
     with SimulatorServer(Options(latency=0.02)) as simulator:
         new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
         known = [simulator.records.add_integration(new, None) for _ in range(100)]
@@ -389,14 +395,14 @@ class SlowClient:
         return RemoteRecord(integration_id=integration_id, source="stripe", status="PENDING")
 
     def list_integrations(self, page: int, *, call: Call, **_: object) -> Page:
-        """Read one page, which lacks the record that the reader needs."""
+        """Take six seconds, and return a page that lacks the record that the reader needs."""
         self.deadlines.append(call.deadline)
         self.clock.sleep(6.0)
         return Page((RemoteRecord(integration_id=f"other-{page}", source="stripe", status="PENDING"),), is_last=False)
 
 
 def test_reading_pages_keeps_the_deadline_of_the_read() -> None:
-    """Reading pages first doesn't extend the deadline of the read's own GET."""
+    """If a read requests a page first, the deadline of its own GET stays the same."""
     client = SlowClient()
     reads = BatchReader(client)
     with reads.waiting(None), reads.waiting(None):

@@ -68,7 +68,7 @@ def client_of(*responses: httpx.Response | Exception, observe: Callable[[Attempt
 
 
 def test_script_without_pulumi() -> None:
-    """A script can create, get, list and deactivate with only the client and its models."""
+    """A script without Pulumi can create, get, list and deactivate an integration with the client and its models."""
     with SimulatorServer(Options()) as simulator, Client(simulator.base_url, KEY) as justt:
         new = NewIntegration(
             external_identifier="stripe-eu",
@@ -104,7 +104,10 @@ def test_script_without_pulumi() -> None:
 def test_error_has_the_facts_but_no_server_text(
     response: httpx.Response | Exception, kind: type[ApiError], outcome: AttemptResult, attempts: int
 ) -> None:
-    """Each error has the outcome of its last attempt, and its text quotes neither a server nor a library."""
+    """If a request fails, the error has the outcome and the attempts.
+
+    Its text quotes neither the server nor a library.
+    """
     with pytest.raises(ApiError) as raised:
         client_of(response).get_integration("int-1")
 
@@ -123,7 +126,10 @@ def test_error_has_the_facts_but_no_server_text(
     [httpx.ReadTimeout("late"), httpx.Response(502, json={}), httpx.Response(201, json={"message": "created"})],
 )
 def test_create_with_an_unknown_outcome_is_sent_once(response: httpx.Response | Exception) -> None:
-    """The integration may exist, so the error says so and the POST is not repeated."""
+    """If a POST gets no response or no usable one, the client does not repeat it.
+
+    The error says that the integration may exist.
+    """
     attempts: list[Attempt] = []
     client = client_of(response, observe=attempts.append)
 
@@ -135,7 +141,7 @@ def test_create_with_an_unknown_outcome_is_sent_once(response: httpx.Response | 
 
 
 def test_invalid_request_is_refused_before_it_is_sent() -> None:
-    """A body that is too large, text that is not Unicode, and ids that would change the path are refused."""
+    """If a body is too large, a text is not Unicode, or an id or account is invalid, the client sends nothing."""
     attempts: list[Attempt] = []
     client = client_of(httpx.Response(200), observe=attempts.append)
 
@@ -163,14 +169,14 @@ def test_invalid_request_is_refused_before_it_is_sent() -> None:
     ],
 )
 def test_client_refuses_an_unusable_url_or_key(url: str, key: str, text: str) -> None:
-    """A URL or key that would fail every request is refused when the client is created."""
+    """If the URL or the key could serve no request, the constructor of the client fails and does not show the key."""
     with pytest.raises(ValueError, match=text) as raised:
         Client(url, key)
     assert CANARY not in str(raised.value)
 
 
 def test_failing_observer_does_not_lose_a_record() -> None:
-    """If the observer raises, the created record is still returned."""
+    """If the observer raises, create still returns the record."""
 
     def observe(_: Attempt) -> None:
         raise OSError
@@ -181,7 +187,7 @@ def test_failing_observer_does_not_lose_a_record() -> None:
 
 
 def test_cancelled_or_late_call_sends_nothing() -> None:
-    """A create checks for cancellation before each attempt, and no request starts after its deadline."""
+    """If a create is cancelled, or the deadline of a read has passed, the client sends nothing."""
     attempts: list[Attempt] = []
     client = client_of(httpx.Response(200, json={}), observe=attempts.append)
 
@@ -196,7 +202,7 @@ def test_cancelled_or_late_call_sends_nothing() -> None:
 
 
 def test_call_at_its_deadline_raises_the_error_of_the_last_attempt() -> None:
-    """If the wait for the rate limiter uses up the remaining time, the error of the last attempt is raised."""
+    """If a retry would wait for the rate limiter past the deadline, the client raises the error of the last attempt."""
     client = client_of(httpx.Response(503, json=REFUSAL))
     client.policy, client.uniform = RetryPolicy(base=1.0), lambda: 0.0
     for _ in range(client.requests_per_minute - 1):
@@ -220,7 +226,7 @@ def test_deadline_ends_the_attempts() -> None:
 
 
 def test_unrepeatable_read_makes_one_attempt() -> None:
-    """With is_repeatable=False, the first failed attempt is the last one."""
+    """If a read has is_repeatable=False and its first attempt fails, the client does not retry it."""
     with pytest.raises(ApiStatusError) as raised:
         client_of(httpx.Response(503, json={})).get_integration("int-1", is_repeatable=False)
 
@@ -228,7 +234,10 @@ def test_unrepeatable_read_makes_one_attempt() -> None:
 
 
 def test_invalid_proxy_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Creating the client fails. The error doesn't show the proxy's address, which may contain a password."""
+    """If HTTPS_PROXY is invalid, the constructor of the client fails.
+
+    The error does not show the value, which may have a password.
+    """
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{CANARY}@:1")
 
     with pytest.raises(InvalidNetworkSettings, match="HTTPS_PROXY") as raised:
@@ -239,7 +248,7 @@ def test_invalid_proxy_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_requests_name_the_package_and_its_version() -> None:
-    """The User-Agent tells Justt's support which release sent a request."""
+    """Each request has a User-Agent with the package, its version and Python's version, for Justt's support."""
     seen: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:

@@ -83,7 +83,7 @@ def connect(
 
 
 def test_addresses_of_a_name_share_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each address gets the same share, and all together take no longer than one time-out."""
+    """If no address of a name responds, each one gets the same share of the time-out, and no more in total."""
     network = Network(responsive=())
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
 
@@ -95,7 +95,7 @@ def test_addresses_of_a_name_share_the_timeout(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_first_responsive_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unresponsive addresses before the responsive one take only their share of the time-out."""
+    """If the first address of a name does not respond, it takes only its share, and the second one is used."""
     network = Network(responsive=("10.0.0.2",))
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3")
 
@@ -106,7 +106,7 @@ def test_first_responsive_address_is_used(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_duplicate_address_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver may return an address once for each socket type."""
+    """If the resolver returns an address twice, it is tried once, with the whole time-out."""
     network = Network(responsive=())
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.1")
 
@@ -118,7 +118,7 @@ def test_duplicate_address_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("takes", [0.5, 1.0])
 def test_slow_upload_ends_at_the_timeout(monkeypatch: pytest.MonkeyPatch, takes: float) -> None:
-    """A body is written in pieces, each within the remaining time, and no piece is written after it."""
+    """If an upload is slow, each piece gets only the remaining time, and the upload ends at the time-out."""
     network = Network(takes=takes)
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 
@@ -133,7 +133,7 @@ def test_slow_upload_ends_at_the_timeout(monkeypatch: pytest.MonkeyPatch, takes:
 
 
 def test_request_is_written_completely(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pieces add up to the body, and an empty body writes nothing."""
+    """If a body is written in pieces, the pieces add up to the body. An empty body writes nothing."""
     network = Network()
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
     body = bytes(range(256)) * 40
@@ -159,7 +159,10 @@ def test_request_is_written_completely(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_operation_gets_the_remaining_time(
     monkeypatch: pytest.MonkeyPatch, operation: Callable[[httpcore.NetworkStream], Any], error: type[Exception]
 ) -> None:
-    """With no time left, the operation times out; a handshake then counts as a connection that failed."""
+    """Each operation on a connection gets only the remaining time, and times out if none is left.
+
+    A handshake then counts as a failed connection.
+    """
     network = Network(takes=2.0)
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 
@@ -176,7 +179,7 @@ def test_operation_gets_the_remaining_time(
 
 
 def test_no_connection_is_opened_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting for the pool may have taken all the time."""
+    """If the wait for the pool has used up the time-out, no connection is opened."""
     network = Network()
     limit, open_within = connect(monkeypatch, network, "10.0.0.1")
 

@@ -25,12 +25,12 @@ INPUTS: dict[str, Any] = {
 
 
 def test_sources_are_the_vendors_list() -> None:
-    """The list is the one in Justt's documentation, in its order."""
+    """`SOURCES` is the list in Justt's documentation, in the same order."""
     assert SOURCES == ("stripe", "braintree", "paypal", "adyen", "justt_sandbox")
 
 
 def test_unknown_is_a_single_value() -> None:
-    """UNKNOWN is one value, so it can be compared by identity."""
+    """`UNKNOWN` is the only member of `Unknown`, so code can compare it by identity."""
     assert list(Unknown) == [UNKNOWN]
 
 
@@ -48,7 +48,7 @@ def test_time_is_written_in_the_vendor_format(moment: datetime, text: str) -> No
 
 
 def test_written_time_can_be_read() -> None:
-    """A time in the vendor's format is parsed."""
+    """`from_vendor_time` parses a time in Justt's format."""
     assert from_vendor_time("2027-01-31T23:59:59Z") == datetime(2027, 1, 31, 23, 59, 59, tzinfo=timezone.utc)
 
 
@@ -69,7 +69,7 @@ INVALID_TIMES = [
 
 @pytest.mark.parametrize("text", INVALID_TIMES)
 def test_time_in_another_format_is_refused(text: str) -> None:
-    """Only the vendor's format is accepted, and only for existing dates and times."""
+    """If a deactivation date is not in Justt's format, or does not exist, the model refuses it."""
     with pytest.raises(ValidationError, match="must be a UTC time such as 2027-01-31T00:00:00Z"):
         Deactivation(deactivation_date=text)
 
@@ -85,12 +85,12 @@ def test_time_in_another_format_is_refused(text: str) -> None:
     ],
 )
 def test_policy_gives_the_time_of_the_deactivation(policy: dict[str, object], moment: datetime) -> None:
-    """`afterDays` counts from the deletion; a date is used unchanged, even in the past."""
+    """`afterDays` counts from the time of the deletion. A date is used unchanged, even if it has passed."""
     assert Deactivation.model_validate(policy).moment(NOW) == moment
 
 
 def test_default_policy_is_by_posting_date() -> None:
-    """An absent policy equals an empty one: by posting date, now."""
+    """If the policy is absent, it is by posting date and applies now."""
     assert Deactivation().deactivation_type == "postingDate"
     assert Deactivation() == Deactivation.model_validate({"deactivationType": "postingDate"})
 
@@ -109,13 +109,13 @@ def test_default_policy_is_by_posting_date() -> None:
     ],
 )
 def test_invalid_policy_is_refused(policy: dict[str, object]) -> None:
-    """A policy has at most one date, of the right type, within ten years."""
+    """If a policy has two dates, a wrong type, or a period beyond ten years, the model refuses it."""
     with pytest.raises(ValidationError):
         Deactivation.model_validate(policy)
 
 
 def test_inputs_use_the_names_of_the_api() -> None:
-    """The state's keys are aliases of the Python names, and absent inputs are not written."""
+    """The model reads and writes the names of the API, and doesn't write inputs that are absent."""
     inputs = Inputs.model_validate({**INPUTS, "deactivation": {"afterDays": 7}})
 
     assert inputs.external_identifier == "stripe-eu"
@@ -125,7 +125,7 @@ def test_inputs_use_the_names_of_the_api() -> None:
 
 
 def test_absent_inputs_equal_their_defaults() -> None:
-    """A state from before an input existed reads as if the input were left out."""
+    """If a state lacks an input, the model returns the input's default."""
     inputs = Inputs.model_validate(INPUTS)
 
     assert (
@@ -138,7 +138,7 @@ def test_absent_inputs_equal_their_defaults() -> None:
 
 
 def test_no_text_form_of_the_inputs_shows_a_credential() -> None:
-    """Only reveal_payload() returns the payload."""
+    """No text form of the inputs shows a credential. Only `reveal_payload` returns the payload."""
     inputs = Inputs.model_validate(INPUTS)
 
     assert CANARY not in f"{inputs} {inputs!r} {inputs.model_dump()} {inputs.model_dump_json()}"
@@ -177,7 +177,10 @@ def test_inputs_are_immutable() -> None:
     ],
 )
 def test_invalid_input_is_refused(name: str, value: object) -> None:
-    """Lengths, types and header values are validated, and the error does not show the input."""
+    """If an input has an invalid type, length or header value, the model refuses it.
+
+    The error does not show the credential.
+    """
     with pytest.raises(ValidationError) as refused:
         Inputs.model_validate({**INPUTS, name: value})
 
@@ -192,7 +195,7 @@ def test_external_identifier_may_have_1_to_255_characters(length: int) -> None:
 
 
 def test_record_ignores_new_fields_and_accepts_new_statuses() -> None:
-    """A new field or a new status is no error."""
+    """If a record has a new field or a new status, as from a later version of the API, the model accepts it."""
     record = RemoteRecord.model_validate({"integrationId": "i", "source": "shopify", "status": "PAUSED", "extra": 1})
 
     assert record == RemoteRecord(integration_id="i", source="shopify", status="PAUSED", go_live_date=None)
@@ -200,7 +203,7 @@ def test_record_ignores_new_fields_and_accepts_new_statuses() -> None:
 
 @pytest.mark.parametrize("missing", ["integrationId", "source", "status"])
 def test_record_without_a_required_field_is_refused(missing: str) -> None:
-    """A record needs its id, source and status."""
+    """If a record lacks its id, source or status, the model refuses it."""
     record = {"integrationId": "i", "source": "stripe", "status": "PENDING"}
     del record[missing]
     with pytest.raises(ValidationError, match=missing):
@@ -211,12 +214,15 @@ def test_record_without_a_required_field_is_refused(missing: str) -> None:
     ("status", "is_inactive"), [("INACTIVE", True), ("PENDING", False), ("SUCCESSFUL", False), ("FAILED", False)]
 )
 def test_only_inactive_is_final(status: str, is_inactive: bool) -> None:
-    """A FAILED integration still exists."""
+    """`is_inactive` is true only for the status INACTIVE; a FAILED integration still exists."""
     assert RemoteRecord(integration_id="i", source="stripe", status=status).is_inactive is is_inactive
 
 
 def test_unknown_values_are_split_from_known_ones() -> None:
-    """Unknown values are named by their paths; a list with one unknown item is unknown as a whole."""
+    """`split_unknowns` returns the known values, and the paths of the unknown ones.
+
+    A list with one unknown item is unknown as a whole.
+    """
     value = {
         "a": 1,
         "b": UNKNOWN,

@@ -1471,7 +1471,7 @@ def test_404_of_another_account() -> None:
 
 
 def test_client_waits_out_the_vendor_rate_limit() -> None:
-    """If other clients have used up the quota, requests wait for the next minute and then succeed."""
+    """If Justt's quota is below the client's own limit, creates that get a 429 wait for the next minute and succeed."""
     moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=2), clock=moment) as simulator:
         client = JusttClient(settings_of(simulator.base_url), clock=moment, sleep=moment.sleep, uniform=lambda: 0.999)

@@ -537,13 +537,13 @@ def test_invalid_number_is_refused(key: str, variable: str, bounds: str, bad: li
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("1000", 1000), ("950", 950)])
 def test_limits_of_requests_per_minute(text: str, number: int) -> None:
-    """requestsPerMinute may be 1, Justt's whole quota of 1,000, or a number in between."""
+    """The setting requestsPerMinute may be 1, Justt's whole quota of 1,000, or a number in between."""
     assert number == load(requestsPerMinute=text).requests_per_minute
 
 
 @pytest.mark.parametrize(("text", "number"), [("0.1", 0.1), ("600", 600.0), ("2.5", 2.5)])
 def test_limits_of_the_timeout(text: str, number: float) -> None:
-    """timeoutSeconds may be 0.1, 600, or a number in between, with a fraction of a second."""
+    """The setting timeoutSeconds may be 0.1, 600, or a number in between, with a fraction of a second."""
     assert number == load(timeoutSeconds=text).timeout_seconds
 
 

@@ -238,7 +238,10 @@ def test_decision_is_stored_in_its_intent(journal: RecordingJournal) -> None:
 
 
 def test_id_belongs_to_one_resource(journal: RecordingJournal) -> None:
-    """The first claim holds until the integration is INACTIVE; several resources may adopt it."""
+    """The first claim of an id holds until the integration is INACTIVE; later claims get the first one's URN.
+
+    Several resources may adopt the id.
+    """
     assert journal.claim(URL, "i-1", "first") == "first"
     assert journal.claim(URL, "i-1", "second") == "first"
     assert journal.claim(URL, "i-1", "first") == "first"

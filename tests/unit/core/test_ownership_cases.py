@@ -68,7 +68,10 @@ def test_deactivating_the_candidate_at_justt_settles_a_lost_create(walk: Walk) -
 
 
 def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
-    """The intent gets the id and is removed as usual, so the lost create doesn't block a later replacement."""
+    """If the resource of a lost create adopts the candidate, its intent gets the id.
+
+    The next update removes the intent.
+    """
     walk.run_command("up", "create drop-after-commit")
     assert walk.intents() == [None]
     walk.run_command("up", wish="adopt")
@@ -78,7 +81,10 @@ def test_adopting_the_candidate_settles_a_lost_create(walk: Walk) -> None:
 
 
 def test_adopting_the_candidate_under_another_name_settles_a_lost_create(walk: Walk) -> None:
-    """As the error says, a new resource can adopt it. After adopt_id is removed it can be rotated."""
+    """If a new resource adopts the candidate of a lost create, as the error suggests, the intent is settled.
+
+    Once adopt_id is removed, the resource can be replaced.
+    """
     walk.run_command("up", "create drop-after-commit")
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up", wish="adopt")
@@ -94,7 +100,10 @@ def test_adopting_the_candidate_under_another_name_settles_a_lost_create(walk: W
 
 @pytest.mark.parametrize("command", ["up", "refresh", "destroy"])
 def test_killed_rotation_that_is_not_continued_causes_a_warning(walk: Walk, command: str) -> None:
-    """If the change is reverted or the resource is removed, no create names the killed one, so a warning does."""
+    """If a run is killed during a replacement and the change is then reverted, the next command logs a warning.
+
+    No create can name the killed one.
+    """
     walk.run_command("up")
     walk.declare("shop-1", "second", 1, 0)
     walk.run_command("up", "create kill-after-commit")
@@ -118,7 +127,7 @@ def test_candidate_stays_one_after_a_failed_adoption(walk: Walk) -> None:
 
 
 def test_adopting_an_older_integration_settles_nothing(walk: Walk) -> None:
-    """An integration from before the killed create can't be its result."""
+    """If a resource adopts an integration that is older than its killed create, the create's intent stays."""
     walk.vendor.intrude(None, "stripe")
     walk.run_command("up", "create kill-after-commit")
     walk.program["a"] = walk.program["a"].but(adoptId="int-00001")
@@ -130,7 +139,10 @@ def test_adopting_an_older_integration_settles_nothing(walk: Walk) -> None:
 @pytest.mark.parametrize("kill", ["kill-before-commit", "kill-after-commit"])
 @pytest.mark.parametrize("wish", ["adopt", "claim", "deactivate", "recover --deactivate"])
 def test_killed_create_is_named_after_a_rename_without_alias(walk: Walk, kill: str, wish: Wish) -> None:
-    """A resource that is renamed without an alias after a killed run is created once."""
+    """If a resource is renamed without an alias after a killed create, the next update fails and names that create.
+
+    Once the user has resolved it, one integration exists under the new name.
+    """
     walk.run_command("up", f"create {kill}")
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up")
@@ -147,7 +159,11 @@ def test_killed_create_is_named_after_a_rename_without_alias(walk: Walk, kill: s
 
 
 def test_killed_create_is_named_although_its_name_was_reused(walk: Walk) -> None:
-    """The name of the killed resource may now belong to an integration of another account."""
+    """After a killed create, the program gives the resource's old name to an integration of another account.
+
+    The next `up` still reports the killed create, and creates nothing. After a claim, both resources get an
+    integration.
+    """
     walk.program.clear()
     walk.declare("shop-3", "first", 0, 0)
     walk.run_command("up", "create kill-after-commit")
@@ -162,7 +178,10 @@ def test_killed_create_is_named_although_its_name_was_reused(walk: Walk) -> None
 
 
 def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
-    """No other integration is created, and `recover --claim` gives the integration to the new name."""
+    """If the engine did not store a created id and the resource is renamed without an alias, the next update fails.
+
+    It creates nothing and names the id. After `recover --claim`, the new name gets the integration.
+    """
     walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.rename_without_alias("shop-1", 0)
     walk.run_command("up")
@@ -176,9 +195,10 @@ def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
 
 
 def test_create_of_the_former_name_is_named_until_a_refresh(walk: Walk) -> None:
-    """The engine may have failed to store the id.
+    """If a resource is renamed without an alias right after its create, the next update fails and names that create.
 
-    After a refresh, the next `up` creates the new integration and deactivates the old one.
+    The engine may have failed to store the id. After a refresh, the update creates a new integration and deactivates
+    the old one.
     """
     walk.run_command("up")
     walk.rename_without_alias("shop-1", 0)
@@ -190,7 +210,10 @@ def test_create_of_the_former_name_is_named_until_a_refresh(walk: Walk) -> None:
 
 
 def test_claim_of_the_former_name_does_not_block_after_a_refresh(walk: Walk) -> None:
-    """A refresh settles the intent of the run that claimed the id, so the new name can be created."""
+    """After a resource has claimed an id, a refresh settles its intent.
+
+    A later rename without an alias creates a new integration and deactivates the claimed one.
+    """
     walk.run_command("up", flags=Flags(dies_unstored=True))
     (intent,) = walk._journal.intents()
     walk.decide(intent, Decision("claim", "int-00001"))
@@ -203,7 +226,10 @@ def test_claim_of_the_former_name_does_not_block_after_a_refresh(walk: Walk) -> 
 
 
 def test_decision_for_the_former_name_keeps_the_intent_of_the_new_name(walk: Walk) -> None:
-    """The new name's own unresolved create is resolved first."""
+    """If both the former and the new name have a killed create, the next update names the new name's candidate.
+
+    The decision for the former name stays in its own intent.
+    """
     walk.run_command("up", "create kill-after-commit")
     (intent,) = walk._journal.intents()
     walk._journal.write_intent(replace(intent, urn=urn_of("b")))
@@ -218,7 +244,10 @@ def test_decision_for_the_former_name_keeps_the_intent_of_the_new_name(walk: Wal
 
 
 def test_integration_of_another_key_does_not_block(walk: Walk) -> None:
-    """Two keys may reach two accounts without an account name; an id that this key can't see belongs to the other."""
+    """If this key can't see the integration of an earlier create, the integration belongs to another account.
+
+    It blocks no create of the same identifier. Nor does a create of another process of the same command.
+    """
     walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.vendor.kept[0].account = "of another key"
     lost = dict(walk.program["a"].inputs)
@@ -231,7 +260,7 @@ def test_integration_of_another_key_does_not_block(walk: Walk) -> None:
 
 
 def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
-    """The engine deletes the replaced integration by its former name, and the renamed resource no longer holds it."""
+    """If a resource is renamed with an alias and replaced in one update, the update deactivates the old integration."""
     walk.run_command("up")
     walk.rename("shop-1", 0)
     walk.declare("shop-1", "second", 1, 0)
@@ -268,7 +297,7 @@ def keep_the_owner(walk: Walk) -> None:
 
 @pytest.mark.parametrize("fail", [fail_with_403, keep_the_owner])
 def test_failed_adoption_protects_only_in_its_command(walk: Walk, fail: Callable[[Walk], None]) -> None:
-    """A removed resource whose adoption failed does not keep an integration live."""
+    """If an adoption failed, a later update that replaces the owner deactivates the old integration."""
     walk.run_command("up")
     fail(walk)
     (text,) = walk.errors
@@ -282,7 +311,7 @@ def test_failed_adoption_protects_only_in_its_command(walk: Walk, fail: Callable
 
 @pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
 def test_owner_and_adopter_deleted_together_release_the_integration(walk: Walk, owner: str, adopter: str) -> None:
-    """Whichever the engine deletes first, an integration that the old program adopts stays live."""
+    """If one `destroy` deletes an owner and its adopter, in either order, the integration stays live."""
     walk.program[owner] = walk.program.pop("a")
     walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
@@ -295,10 +324,10 @@ def test_owner_and_adopter_deleted_together_release_the_integration(walk: Walk, 
 
 @pytest.mark.parametrize(("owner", "adopter"), [("a", "b"), ("b", "a")])
 def test_adopter_without_a_journal_protects_if_it_is_deleted_first(walk: Walk, owner: str, adopter: str) -> None:
-    """`destroy` calls only delete, so only the outputs of its own delete show an adopter from another machine.
+    """Without adoption records, a `destroy` knows an adopter only from the adopter's own delete.
 
-    The model's engine deletes resources by name. If it deletes the owner before the adopter, nothing protects the
-    integration, and it is deactivated.
+    If the engine deletes the adopter first, the integration stays live. If it deletes the owner first, the integration
+    is deactivated.
     """
     walk.program[owner] = walk.program.pop("a")
     walk.run_command("up")
@@ -310,7 +339,10 @@ def test_adopter_without_a_journal_protects_if_it_is_deleted_first(walk: Walk, o
 
 
 def test_former_name_can_be_reused(walk: Walk) -> None:
-    """The intent is settled once its id is seen under the resource's new name."""
+    """After a rename with an alias, a new resource can use the former name and gets its own integration.
+
+    The intent is settled once its id is seen under the new name.
+    """
     walk.run_command("up")
     walk.rename("shop-1", 0)
     walk.run_command("up")
@@ -322,7 +354,10 @@ def test_former_name_can_be_reused(walk: Walk) -> None:
 
 @pytest.mark.parametrize("is_recorded", [True, False])
 def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path, is_recorded: bool) -> None:
-    """With `adopt`, a lost create does not claim an id that another resource adopts."""
+    """If another resource of the program adopts the candidate, `adopt` does not claim it for a lost create.
+
+    The create makes its own integration.
+    """
     walk = Walk(tmp_path, "adopt").run_command("up", "create kill-after-commit")
     lost = dict(walk.program["a"].inputs)
     with walk.backend.command(gone=False) as processes:
@@ -335,7 +370,10 @@ def test_candidate_that_the_program_adopts_is_not_claimed(tmp_path: Path, is_rec
 
 
 def test_candidate_that_an_earlier_command_adopted_is_not_claimed(tmp_path: Path) -> None:
-    """The journal records what a resource of another provider adopts."""
+    """If an earlier command of another provider adopted the candidate, `adopt` does not claim it for a lost create.
+
+    The journal records the adoption.
+    """
     walk = Walk(tmp_path, "adopt").run_command("up", "create kill-after-commit")
     adopting = walk.program["a"].but(externalIdentifier="shop-2", adoptId="int-00001")
     walk.program["b"] = Resource(adopting.inputs, provider="other")
@@ -345,7 +383,7 @@ def test_candidate_that_an_earlier_command_adopted_is_not_claimed(tmp_path: Path
 
 
 def test_unused_stack_does_not_count_as_a_killed_run(walk: Walk) -> None:
-    """After more than 30 days, a stored id is settled as usual, without a warning."""
+    """If a stack is unused for 40 days after a create, the next update settles the stored id without a warning."""
     walk.run_command("up")
     walk.vendor.clock.sleep(40 * 86_400.0)
     walk.declare("shop-2", "first", 0, 0)

@@ -142,7 +142,10 @@ def offline() -> ReadinessLifecycle:
 
 
 def test_check_adds_only_the_environment() -> None:
-    """The wait has the integration's account, or none. The configured default account is not used."""
+    """Check adds the environment, but not the configured default account.
+
+    A wait uses the account of its integration, or none.
+    """
     news = {name: value for name, value in INPUTS.items() if name != "environment"}
 
     checked = offline().check({}, {**news, "referenceAccountId": None})
@@ -371,7 +374,7 @@ def test_another_environment_is_refused(operation: str) -> None:
 
 @pytest.mark.parametrize("account", [None, "acc_42"])
 def test_ready_integration_is_not_waited_for(account: str | None) -> None:
-    """Create sends one GET with the integration's own account, shows no message, and stores the outputs."""
+    """If the integration is SUCCESSFUL, create sends one GET with the integration's account, and logs no message."""
     vendor = TimedCore({0.0: record("SUCCESSFUL", goLiveDate="2027-01-01T00:00:00Z")})
     inputs = INPUTS if account is None else {**INPUTS, "referenceAccountId": account}
 
@@ -466,9 +469,9 @@ def test_message_is_withheld_if_the_credentials_are_unknown() -> None:
 
 
 def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
-    """Create and diff run before the wait, in the same process.
+    """After create or diff of an integration, the redactor can search the wait's messages for its credentials.
 
-    So the wait can search its messages for the credentials.
+    For another integration, the redactor is incomplete.
     """
     inputs = {
         "externalIdentifier": "stripe-eu",

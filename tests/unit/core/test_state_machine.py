@@ -50,7 +50,7 @@ PLAN = troubles(KNOWN, storm=12)
 
 
 class CoreMachine(RuleBasedStateMachine):
-    """A user, a failing vendor, another writer, and time that passes."""
+    """A user with a program, a failing vendor, another writer, and time that passes."""
 
     def __init__(self, policy: str, seen: Counter[str]) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class CoreMachine(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(["up", "up", "up", "refresh", "destroy"]), plan=PLAN, wish=WISH, flags=FLAGS)
     def run(self, command: str, plan: list[Trouble], wish: Wish, flags: Flags) -> None:
-        """Run a command that meets failures."""
+        """Run a command during which the planned failures happen."""
         self.seen["commands"] += 1
         self.core.trouble(plan)
         self.project.run(command, wish, flags)
@@ -122,7 +122,10 @@ class CoreMachine(RuleBasedStateMachine):
 
 
 def test_nothing_is_lost_or_doubled() -> None:
-    """After any failure the state and the vendor agree, except for named integrations, and the next run converges."""
+    """If random commands meet random failures, no integration is lost or created twice.
+
+    The state and the vendor agree, except for integrations that were named, and the next run converges.
+    """
     run_machine(lambda: CoreMachine("refuse", Counter()), 1, effort(30, steps=30))
 
 

@@ -22,7 +22,7 @@ from support.scripted_client import (
 
 
 def test_check_adds_only_the_environment(offline: Offline) -> None:
-    """A minimal resource gets the configured environment, and no nulls for absent properties."""
+    """If a program gives only the required properties, check adds the configured environment, and no nulls."""
     checked = offline.core.check({}, MINIMAL)
 
     assert checked.failures == []
@@ -30,7 +30,7 @@ def test_check_adds_only_the_environment(offline: Offline) -> None:
 
 
 def test_check_drops_nulls(offline: Offline) -> None:
-    """The API refuses null, so a property of None is absent from the state."""
+    """If a property is None, check leaves it out, also within an object. The API refuses null."""
     news = {
         **MINIMAL,
         "merchantAccountCodes": None,
@@ -45,7 +45,7 @@ def test_check_drops_nulls(offline: Offline) -> None:
 
 
 def test_check_does_not_modify_its_arguments(offline: Offline) -> None:
-    """The engine's own properties stay unchanged."""
+    """Check leaves the properties that the engine passed unchanged."""
     news = {**MINIMAL, "merchantAccountCodes": ["b", "a"], "allowUnlisted": False, "goLiveDate": None}
     before = json.dumps(news)
 
@@ -55,14 +55,17 @@ def test_check_does_not_modify_its_arguments(offline: Offline) -> None:
 
 
 def test_check_sorts_the_account_codes(offline: Offline) -> None:
-    """The codes are a set, so their order must never show as a change."""
+    """Check sorts the merchant account codes. They are a set, so their order must never show as a change."""
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", "c", "a"]})
 
     assert checked.inputs["merchantAccountCodes"] == ["a", "b", "c"]
 
 
 def test_check_makes_codes_unknown_if_one_is_unknown(offline: Offline) -> None:
-    """If one code is unknown, the sorted positions are unknown too. A preview would show wrong changes by position."""
+    """If one merchant account code is unknown, check makes the whole list unknown.
+
+    A preview would otherwise show wrong changes by position.
+    """
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", UNKNOWN, "a"]})
 
     assert checked.failures == []
@@ -73,18 +76,18 @@ def test_check_makes_codes_unknown_if_one_is_unknown(offline: Offline) -> None:
     ("name", "default"), [("merchantAccountCodes", []), ("allowUnlisted", False), ("deletionProtection", False)]
 )
 def test_check_drops_defaults(offline: Offline, name: str, default: object) -> None:
-    """An empty list of codes and a False flag are the same as absent, in the state too."""
+    """If the program gives an empty list of codes or a False flag, check leaves the property out."""
     assert offline.core.check({}, {**MINIMAL, name: default}).inputs == CHECKED
 
 
 @pytest.mark.parametrize("value", [0, False])
 def test_check_refuses_a_falsy_value_of_another_type(offline: Offline, value: object) -> None:
-    """Account codes of 0 or False are a failure, although they compare equal to a default."""
+    """If the account codes are 0 or False, check refuses them, although they are as falsy as the default."""
     assert len(offline.failures({**MINIMAL, "merchantAccountCodes": value})) == 1
 
 
 def test_check_adds_the_default_account() -> None:
-    """The configured account is used for resources that name none."""
+    """If a resource names no account, check adds the configured one. Otherwise the resource's own account stays."""
     offline = Offline({"referenceAccountId": "acc_default"})
 
     assert offline.core.check({}, MINIMAL).inputs["referenceAccountId"] == "acc_default"
@@ -189,14 +192,14 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
 def test_check_names_invalid_properties_by_their_arguments(
     offline: Offline, changes: dict[str, Any], failures: list[str]
 ) -> None:
-    """Each invalid property has one failure, with the argument's name and without its value."""
+    """If a property is invalid, check reports one failure with the argument's name and without the value."""
     news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
 
     assert offline.failures(news) == failures
 
 
 def test_check_reports_all_failures_at_once(offline: Offline) -> None:
-    """One run names every property that the user has to correct."""
+    """If several properties are invalid, one check names all of them."""
     news = {
         "externalIdentifier": "",
         "source": "strip",
@@ -229,7 +232,7 @@ def test_check_reports_all_failures_at_once(offline: Offline) -> None:
     ],
 )
 def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[str, Any]) -> None:
-    """A property with several problems has one failure."""
+    """If a property has several problems, check reports one failure for it."""
     news = {name: value for name, value in {**MINIMAL, **changes}.items() if value is not ...}
     named = [text.split(":")[0] for text in offline.failures(news)]
 
@@ -250,7 +253,10 @@ def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[st
 def test_check_refuses_an_unlisted_value(
     offline: Offline, changes: dict[str, str], field_name: str, listed: str, hint: str | None
 ) -> None:
-    """The failure has the list, the nearest match if any, and the allow_unlisted flag."""
+    """If a source or a type is not in Justt's list, check refuses it.
+
+    The failure has the list, the nearest match if any, and allow_unlisted.
+    """
     (text,) = offline.failures({**MINIMAL, **changes})
 
     assert text.startswith(f"{field_name}: ")
@@ -276,12 +282,12 @@ def test_check_refuses_an_unlisted_value(
 def test_check_accepts_unlisted_values_with_allow_unlisted(
     offline: Offline, flag: object, changes: dict[str, Any]
 ) -> None:
-    """With allow_unlisted, or while the flag is unknown, an unlisted source, type or field passes."""
+    """If allow_unlisted is true or unknown, check accepts an unlisted source, type or field."""
     assert offline.failures({**MINIMAL, **changes, "allowUnlisted": flag}) == []
 
 
 def test_allow_unlisted_does_not_excuse_a_missing_field(offline: Offline) -> None:
-    """A listed type still needs its required fields."""
+    """If a listed type lacks a required field, check refuses it even with allow_unlisted."""
     assert offline.failures({**MINIMAL, "secretPayload": {}, "allowUnlisted": True}) == [
         "credentials.api_key: is required by ApiKeyOnly"
     ]
@@ -308,7 +314,7 @@ def test_allow_unlisted_does_not_excuse_a_missing_field(offline: Offline) -> Non
     ],
 )
 def test_check_accepts_unknown_values(offline: Offline, changes: dict[str, Any]) -> None:
-    """In a preview an unknown value passes, and stays unknown in the returned inputs."""
+    """If a value is unknown in a preview, check accepts it, and it stays unknown in the returned inputs."""
     checked = offline.core.check({}, {**MINIMAL, **changes})
 
     assert checked.failures == []
@@ -316,14 +322,17 @@ def test_check_accepts_unknown_values(offline: Offline, changes: dict[str, Any])
 
 
 def test_check_validates_known_values_beside_unknown_ones(offline: Offline) -> None:
-    """An unknown value hides no failure of another one."""
+    """If one value is unknown and another one is missing, check reports the missing one."""
     news = {**MINIMAL, "externalIdentifier": UNKNOWN, "secretType": "HMAC", "secretPayload": {"hmac": UNKNOWN}}
 
     assert offline.failures(news) == ["credentials.api_key: is required by Hmac"]
 
 
 def test_check_is_deterministic(offline: Offline) -> None:
-    """The engine calls check twice for a replacement, and `up --plan` compares the results."""
+    """For the same properties in another order, check returns the same result.
+
+    The engine calls check twice for a replacement, and `up --plan` compares the results.
+    """
     news = {**MINIMAL, "zzz": 1, "aaa": 2, "merchantAccountCodes": ["b", "a"], "source": "x"}
     backwards = dict(reversed(news.items()))
 
@@ -375,7 +384,7 @@ def unknown_paths(value: object, path: tuple[object, ...] = ()) -> set[tuple[obj
 @thorough
 @given(olds=BAGS, news=BAGS)
 def test_check_never_crashes(olds: dict[str, Any], news: dict[str, Any]) -> None:
-    """Check keeps unknown values, and one unknown code makes the whole list unknown.
+    """For any properties, check keeps unknown values, and one unknown code makes the whole list unknown.
 
     A second check of its result changes nothing.
     """
@@ -406,14 +415,14 @@ def test_check_never_crashes(olds: dict[str, Any], news: dict[str, Any]) -> None
     secret_type=st.sampled_from(["APIKEY_ONLY", "HMAC", "sftp", "zzz"]),
 )
 def test_check_shows_no_value_of_a_credential(payload: dict[str, Any], secret_type: str) -> None:
-    """No failure quotes a value of the payload, however deep."""
+    """Whatever the payload is, no failure of check quotes a value of it."""
     failures = Offline().failures({**MINIMAL, "secretType": secret_type, "secretPayload": payload})
 
     assert CANARY not in " ".join(failures)
 
 
 def test_check_refuses_deep_nesting(offline: Offline) -> None:
-    """The limit of 32 levels is the same as in the program, for every property."""
+    """If a property has more than 32 levels of lists and objects, check refuses it, as the program does."""
     for depth, holds in ((31, False), (32, True), (3_000, True)):
         value: object = "x"
         for _ in range(depth):
@@ -425,7 +434,7 @@ def test_check_refuses_deep_nesting(offline: Offline) -> None:
 
 
 def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
-    """A setting can't move an integration from one environment to another."""
+    """If the state was recorded in another environment, check refuses the resource."""
     assert offline.failures(MINIMAL, {**MINIMAL, "environment": "production"}) == [
         (
             "environment: this integration was created in production, and the configuration says simulator: set "
@@ -435,7 +444,7 @@ def test_check_refuses_a_stack_of_another_environment(offline: Offline) -> None:
 
 
 def test_check_accepts_state_without_an_environment(offline: Offline) -> None:
-    """A key that is absent from an old state equals its default."""
+    """If an old state has no environment, check accepts the configured one."""
     assert offline.failures(MINIMAL, MINIMAL) == []
 
 
@@ -478,7 +487,7 @@ def test_check_refuses_an_account_that_changed_by_default(
 @pytest.mark.parametrize("default", [{}, {"referenceAccountId": "acc_1"}, {"referenceAccountId": "acc_3"}])
 @pytest.mark.parametrize("before", [{}, {"referenceAccountId": "acc_1"}])
 def test_check_accepts_an_account_that_changed_explicitly(default: dict[str, str], before: dict[str, str]) -> None:
-    """An account given to the resource is intended, and diff makes it a replacement."""
+    """If the resource itself names another account, check accepts it, and diff replaces the integration."""
     offline = Offline(default)
     olds = {**CHECKED, **before}
 
@@ -490,19 +499,19 @@ def test_check_accepts_an_account_that_changed_explicitly(default: dict[str, str
 
 @pytest.mark.parametrize(("default", "before"), [({}, {}), ({"referenceAccountId": "a"}, {"referenceAccountId": "a"})])
 def test_check_accepts_an_unchanged_default_account(default: dict[str, str], before: dict[str, str]) -> None:
-    """If the default account is the same as before, check reports no failure."""
+    """If the default account is the same as in the state, check reports no failure."""
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == []
 
 
 def test_check_of_a_new_resource_accepts_any_default_account() -> None:
-    """A new resource has no account that could change."""
+    """If a resource is new, check accepts any default account."""
     assert Offline({"referenceAccountId": "acc_2"}).failures(MINIMAL, {}) == []
 
 
 @thorough
 @given(news=BAGS)
 def test_checked_inputs_have_no_diff_to_themselves(news: dict[str, Any]) -> None:
-    """An unchanged program replaces nothing, whatever its inputs."""
+    """Whatever the inputs of a program are, diff replaces nothing if they are unchanged."""
     core = Offline().core
     inputs = core.check({}, news).inputs
     if not unknown_paths(inputs):
@@ -531,7 +540,7 @@ def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
     ],
 )
 def test_check_refuses_invalid_references(offline: Offline, references: object, text: str) -> None:
-    """A transform or an edited state may put something else in place of a reference."""
+    """If a reference is unknown or invalid, as after a transform or an edit of the state, check refuses it."""
     given = {name: value for name, value in MINIMAL.items() if name != "secretPayload"}
     (failure,) = offline.failures({**given, "secretReferences": references})
 
@@ -539,7 +548,7 @@ def test_check_refuses_invalid_references(offline: Offline, references: object, 
 
 
 def test_field_is_either_a_value_or_a_reference(offline: Offline) -> None:
-    """With ignore_changes, a field that became a reference may still have its value, which is refused."""
+    """If a credential field has both a value and a reference, check refuses it. This can happen with ignore_changes."""
     both = {**MINIMAL, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}}
 
     assert offline.failures(both) == ["credentials.api_key: is given as a value and as a reference: give one of them"]
