@@ -198,7 +198,7 @@ def test_batching_at_most_doubles_the_requests(own: int, foreign: int, order: ra
 def test_foreign_integrations_add_at_most_a_quarter() -> None:
     """If many foreign integrations are listed first, the reader soon stops reading pages without a wanted id.
 
-    The pages add about a quarter to the number of requests.
+    After the first eight pages, it reads at most one page for every four reads.
     """
     reader = Reader(AccountServer([*ids(5_000, "foreign"), *ids(100)]))
     with reader.others():
@@ -210,9 +210,9 @@ def test_foreign_integrations_add_at_most_a_quarter() -> None:
 
 @pytest.mark.parametrize("inactive", [1_000, 3_000])
 def test_inactive_integrations_listed_first_cost_little(inactive: int) -> None:
-    """After many rotations Justt lists the inactive integrations first.
+    """If many inactive integrations are listed first, reads of the live ones cost few extra requests.
 
-    Reading the live ones costs few extra requests.
+    Justt lists them first after many rotations.
     """
     reader = Reader(AccountServer([*ids(inactive, "inactive"), *ids(500)]))
     with reader.others():

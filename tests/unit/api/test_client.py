@@ -215,7 +215,7 @@ def test_call_at_its_deadline_raises_the_error_of_the_last_attempt() -> None:
 
 
 def test_deadline_ends_the_attempts() -> None:
-    """No attempt starts after the deadline, and the error says that no time was left."""
+    """If a retry would start after the deadline, the client fails after one attempt and sets `is_cut_short`."""
     client = client_of(httpx.Response(503, headers={"retry-after": "9"}, json={}))
 
     with pytest.raises(ApiStatusError) as raised:

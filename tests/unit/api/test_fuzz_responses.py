@@ -311,7 +311,7 @@ class Server:
 
 
 def call(client: JusttClient, operation: Operation) -> RemoteRecord | Sequence[RemoteRecord] | None:
-    """Make one call of the client."""
+    """Make one call of the client, the one for *operation*."""
     if operation == "create":
         return client.create_integration(Inputs.model_validate(INPUTS))
     if operation == "get":
@@ -398,7 +398,10 @@ def assert_call_ends_well(
 @fuzz(300)
 @given(prepared=PLANS)
 def test_call_ends_as_documented_and_in_time(operation: Operation, prepared: dict[str, list[Reply]]) -> None:
-    """Each call of the client ends as documented, within its attempts and its deadline."""
+    """For any replies, each call of the client ends as documented, within its attempts and its deadline.
+
+    A POST that Justt may have processed is not repeated.
+    """
     server = Server(prepared)
 
     with server.client() as client:
@@ -418,7 +421,7 @@ def test_call_ends_as_documented_and_in_time(operation: Operation, prepared: dic
 @fuzz(300)
 @given(prepared=PLANS)
 def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Reply]]) -> None:
-    """A create returns an id from a reply, or raises an error of one line."""
+    """For any replies, the provider's create returns an id from a reply, or raises an error of one line."""
     server = Server(prepared)
 
     with server.provider(policy) as provider:
@@ -443,7 +446,10 @@ def test_create_through_the_boundary(policy: str, prepared: dict[str, list[Reply
 @fuzz(300)
 @given(prepared=PLANS)
 def test_read_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
-    """Only INACTIVE for the right id drops a resource; anything else keeps it, or raises an error of one line."""
+    """For any replies, the provider's read drops a resource only if a reply shows its id as INACTIVE.
+
+    Otherwise read keeps the resource, or raises an error of one line.
+    """
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
@@ -473,7 +479,10 @@ def test_read_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
 @fuzz(300)
 @given(prepared=PLANS)
 def test_adopt_and_get_through_the_boundary(operation: str, prepared: dict[str, list[Reply]]) -> None:
-    """An existing integration is adopted or read only as its own record says, or an error of one line is raised."""
+    """For any replies, an adoption and `get()` return the id only if its record was read, and send no write.
+
+    Otherwise they raise an error of one line.
+    """
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
@@ -498,7 +507,10 @@ def test_adopt_and_get_through_the_boundary(operation: str, prepared: dict[str, 
 @fuzz(300)
 @given(prepared=PLANS)
 def test_delete_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
-    """A delete succeeds after a 2xx or a read of INACTIVE; anything else raises an error of one line."""
+    """For any replies, the provider's delete succeeds only after a 2xx, or after a read of INACTIVE.
+
+    Otherwise delete raises an error of one line.
+    """
     server = Server(prepared)
 
     with server.provider("refuse") as provider:
@@ -521,7 +533,7 @@ def test_delete_through_the_boundary(prepared: dict[str, list[Reply]]) -> None:
 
 
 def plan(**prepared: Reply) -> dict[str, list[Reply]]:
-    """Return the reply to each method; by default it is an empty list."""
+    """Return the given reply for each method; a method without one gets an empty list."""
     return {method: [prepared.get(method, json_reply(200, []))] for method in METHODS}
 
 
@@ -532,7 +544,7 @@ def plan(**prepared: Reply) -> dict[str, list[Reply]]:
     ids=["message", "errorId", "key"],
 )
 def test_no_error_repeats_a_credential_of_the_vendor(operation: str, document: dict[str, object]) -> None:
-    """The vendor got the credentials with the create, and may repeat them in any later response."""
+    """If a 400 repeats a credential in its message, errorId or keys, the error of any call does not show it."""
     refused = json_reply(400, document)
     server = Server(plan(GET=refused, LIST=refused, DELETE=refused))
     calls: dict[str, Callable[[IntegrationProvider], object]] = {
@@ -548,7 +560,7 @@ def test_no_error_repeats_a_credential_of_the_vendor(operation: str, document: d
 
 
 def test_cookies_are_ignored() -> None:
-    """A cookie that can't be sent back, such as one of a proxy, must not break later requests."""
+    """If a response sets a cookie that can't be sent back, as a proxy may, the next request still succeeds."""
     server = Server(plan(GET=json_reply(200, {**RECORD, "status": "PENDING"}, ("set-cookie", "a=\x80"))))
 
     with server.provider("refuse") as provider:
@@ -561,7 +573,10 @@ def test_cookies_are_ignored() -> None:
 @pytest.mark.parametrize("location", ["x:y", "//", "http://[", "http://a:b"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_redirect_with_an_invalid_location_is_a_redirect(operation: Operation, location: str) -> None:
-    """The location doesn't matter, because no redirect is followed."""
+    """If a redirect has an invalid location, each call fails after one request.
+
+    The error says that the provider follows no redirect.
+    """
     server = Server({method: [json_reply(307, {}, ("location", location))] for method in METHODS})
 
     with server.client() as client, pytest.raises(RequestRefused, match="The provider follows no redirect"):
@@ -580,7 +595,7 @@ FOREIGN = pytest.mark.parametrize(
 @FOREIGN
 @pytest.mark.parametrize("name", ["integrationId", "status", "source", "goLiveDate"])
 def test_state_and_adoption_error_hold_no_unsafe_text(name: str, text: str) -> None:
-    """States and errors contain the vendor's texts only if they are safe to show."""
+    """If a field of a record has an unsafe text, neither the state nor the error of an adoption contains the text."""
     document = json_reply(200, {**RECORD, "status": "PENDING", name: text})
     for operation in ("create", "read"):
         server = Server(plan(GET=document))
@@ -615,7 +630,7 @@ def test_candidate_is_named_on_one_line(name: str, text: str) -> None:
 
 @FOREIGN
 def test_status_is_shown_on_one_line(text: str) -> None:
-    """The status is shown to the user, so it never contains unsafe text."""
+    """If the status of a record is an unsafe text, the messages of read are lines without a secret."""
     server = Server(plan(GET=json_reply(200, {**RECORD, "status": text})))
 
     with server.provider("refuse") as provider, suppress(Exception):
@@ -627,7 +642,10 @@ def test_status_is_shown_on_one_line(text: str) -> None:
 
 
 def test_id_that_no_request_can_name_is_refused() -> None:
-    """If an id can't be in a request's path, read and delete would fail, and the integration could never be deleted."""
+    """If the id in a 201 can't be in a request's path, create fails and warns.
+
+    Read and delete of such an id would fail.
+    """
     server = Server(plan(POST=json_reply(201, {"integrationId": "a\nb"})))
 
     with (
@@ -638,7 +656,10 @@ def test_id_that_no_request_can_name_is_refused() -> None:
 
 
 def test_empty_page_before_the_last_proves_nothing() -> None:
-    """If more pages follow an empty one, the integration may be on them, and a second POST would duplicate it."""
+    """If the list after a lost POST has an empty page and more pages follow, create fails and sends no second POST.
+
+    The integration may be on a later page.
+    """
     server = Server(plan(LIST=json_reply(200, {"hasMore": True, "data": []}), POST=json_reply(500, {})))
 
     with (
@@ -651,9 +672,10 @@ def test_empty_page_before_the_last_proves_nothing() -> None:
 
 
 def test_id_that_was_listed_before_the_post_is_not_new() -> None:
-    """The create made nothing, and a later delete of the old resource would deactivate the integration.
+    """If a POST returns an id from the list before it, create fails and names the id.
 
-    The vendor may treat the same external identifier as the same integration, or a proxy may repeat a response.
+    The create made nothing, and a later delete of the old resource would deactivate the integration. The vendor may
+    treat the same external identifier as the same integration, or a proxy may repeat a response.
     """
     old = json_reply(200, [{**RECORD, "status": "SUCCESSFUL"}])
     server = Server(plan(LIST=old, POST=json_reply(201, {"integrationId": ID})))
@@ -671,7 +693,7 @@ HASTY_TIMEOUT = 0.1
 
 
 class Loopback:
-    """A socket server that sends prepared bytes to each request, and then closes the connection or stalls."""
+    """A socket server that responds to each request with prepared bytes, and then closes the connection or stalls."""
 
     def __init__(self) -> None:
         self.prepared = b""
@@ -719,7 +741,7 @@ class Loopback:
 
 @pytest.fixture(scope="module")
 def loopback() -> Iterator[Loopback]:
-    """Yield the socket server."""
+    """Yield the socket server that the socket tests share."""
     server = Loopback()
     yield server
     server.close()
@@ -772,7 +794,10 @@ def streams(draw: st.DrawFn) -> bytes:
 )
 @example(operation="delete", sent=b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000, then="close")
 def test_call_ends_as_documented_on_a_socket(loopback: Loopback, operation: Operation, sent: bytes, then: str) -> None:
-    """Any bytes on a connection that closes, stalls or is slow end as documented, in real time."""
+    """For any bytes from a server that then closes the connection, stalls or is slow, each call ends in time.
+
+    It ends with a result or a documented error.
+    """
     loopback.prepared, loopback.then = sent, then
     settings = Settings.load(
         {"baseUrl": loopback.url, "apiKey": KEY, "timeoutSeconds": f"{HASTY_TIMEOUT:g}"},

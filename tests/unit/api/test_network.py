@@ -72,7 +72,7 @@ def run_list(folder: Path, base_url: str, **variables: str) -> Result:
 
 
 def run_list_in_process(project: FakePulumi, **variables: str) -> tuple[int, str]:
-    """Run the command in this process, and return its exit code and stderr."""
+    """Run `pulumi-justt list` in this process, and return its exit code and stderr."""
     environ = {"JUSTT_API_KEY": "a-key", "JUSTT_BASE_URL": BEYOND, **variables}
     done = project.run("list", "--cwd", str(project.folder), environ=environ)
     return done.exit_code, done.stderr
@@ -113,7 +113,10 @@ BAD_CERTIFICATES = [
 def test_untrusted_certificate_fails_at_once(
     monkeypatch: pytest.MonkeyPatch, simulator: SimulatorServer, method: Method, bad: tuple[str, str, str]
 ) -> None:
-    """There is one connection and no retry. The error has the reason and the variables, and nothing was sent."""
+    """If the server's certificate is not trusted, each request fails after one connection and sends nothing.
+
+    The error names the reason and the SSL_CERT variables.
+    """
     certificate, authority, reason = bad
     monkeypatch.setenv("SSL_CERT_FILE", authority)
     with tls_front(port_of(simulator), certificate) as front:
@@ -131,7 +134,10 @@ def test_untrusted_certificate_fails_at_once(
 
 
 def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServer, tmp_path: Path) -> None:
-    """SSL_CERT_FILE and SSL_CERT_DIR apply to a loopback address; without them the error says what to set."""
+    """If SSL_CERT_FILE or SSL_CERT_DIR has the authority, requests to a loopback address succeed.
+
+    Without them, the error says what to set.
+    """
     folder = tmp_path / "authorities"
     folder.mkdir()
     # OpenSSL looks the authority up by this name.
@@ -147,7 +153,7 @@ def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServ
 
 
 def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) -> None:
-    """The client writes no TLS keys to the file that SSLKEYLOGFILE names: they could decrypt recorded traffic."""
+    """If SSLKEYLOGFILE is set, the client writes no TLS keys to that file. The keys could decrypt recorded traffic."""
     file = tmp_path / "keys.log"
     with tls_front(port_of(simulator), "here") as front:
         done = run_list(
@@ -162,7 +168,10 @@ def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) ->
 def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
     stack: Stack, simulator: SimulatorServer
 ) -> None:
-    """Creates, refreshes and deletes fail at the first connection, and the state is unchanged."""
+    """If the certificate is not trusted, `up`, `refresh` and `destroy` fail at the first connection.
+
+    The state stays unchanged.
+    """
     with tls_front(port_of(simulator), "here") as front:
         stack.config({"justt:baseUrl": f"https://127.0.0.1:{front.port}/v1"})
         stack.program(PROGRAM.format(name="first"))
@@ -182,7 +191,10 @@ def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
 
 @pytest.mark.parametrize("form", [b"%s", b"Bearer %s", b"denied for %s"])
 def test_proxy_password_in_a_407_is_not_shown(tmp_path: Path, form: bytes) -> None:
-    """A 407 fails at once and names the variables; its reason phrase, which may be the password, is not shown."""
+    """If a proxy's 407 has the password in its reason phrase, the command fails at once and does not show it.
+
+    The error names the proxy variables.
+    """
     password = canary("proxy")
 
     def respond(request: bytes) -> bytes:
@@ -204,7 +216,7 @@ def test_proxy_password_in_a_407_is_not_shown(tmp_path: Path, form: bytes) -> No
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: Method) -> None:
-    """No method is retried, and a create is known not to have happened."""
+    """If the proxy responds with 407, no request is retried, and the error says that nothing was sent."""
     with connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         client = JusttClient(Settings.load({"apiKey": "a-key", "baseUrl": BEYOND}, {}))
@@ -228,7 +240,10 @@ def test_407_of_a_proxy_fails_at_once(monkeypatch: pytest.MonkeyPatch, method: M
 def test_proxy_that_opens_no_tunnel_received_no_request(
     monkeypatch: pytest.MonkeyPatch, method: Method, head: bytes | None, failure: str
 ) -> None:
-    """Only CONNECT was sent, so a create is known not to have happened, and is retried like any request."""
+    """If the proxy opens no tunnel, only CONNECT was sent.
+
+    So every request, a create too, is retried, and the error says that nothing was sent.
+    """
     is_over = threading.Event()
 
     def respond(_: bytes) -> bytes:
@@ -255,7 +270,7 @@ def close_after_request(connection: socket.socket) -> None:
 
 
 def test_create_that_went_through_the_tunnel_is_ambiguous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the connection breaks behind the proxy, after TLS, the outcome is unknown."""
+    """If the connection breaks behind the proxy, after the TLS handshake, create raises CreateOutcomeUnknown."""
     monkeypatch.setenv("SSL_CERT_FILE", AUTHORITY)
     with (
         Listener(close_after_request) as server,
@@ -271,7 +286,7 @@ def test_create_that_went_through_the_tunnel_is_ambiguous(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("no_proxy", ["", "localhost,[::1]", "[", "localhost,[fe80::1%eth0],10.0.0.0/8,.example, ,:"])
 def test_invalid_no_proxy_entries_are_ignored(project: FakePulumi, simulator: SimulatorServer, no_proxy: str) -> None:
-    """Entries that httpx can't read, such as an address in brackets, don't affect the others."""
+    """If NO_PROXY has entries that httpx can't read, the command ignores them and uses the proxy."""
     with (
         tls_front(port_of(simulator), "here") as front,
         connect_proxy(lambda _: b"HTTP/1.1 200 Fine\r\n\r\n", front.port) as proxy,
@@ -298,7 +313,7 @@ def test_invalid_no_proxy_entries_are_ignored(project: FakePulumi, simulator: Si
     ],
 )
 def test_entries_of_no_proxy(monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, is_bypassed: bool) -> None:
-    """Each form of a host or domain that other programs accept has the same meaning here."""
+    """An entry of NO_PROXY matches a host or its domain in the forms that other programs accept, also with a port."""
     monkeypatch.setenv("HTTPS_PROXY", " http://proxy.example:8080 ")
     monkeypatch.setenv("NO_PROXY", no_proxy)
 
@@ -307,7 +322,7 @@ def test_entries_of_no_proxy(monkeypatch: pytest.MonkeyPatch, no_proxy: str, *, 
 
 
 def test_blank_proxy_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable with only white space counts as unset, and does not hide another one."""
+    """If HTTPS_PROXY has only white space, it counts as unset, and ALL_PROXY applies."""
     monkeypatch.setenv("HTTPS_PROXY", "   ")
     assert proxy_for("https://api.justt.ai/v1") is None
     monkeypatch.setenv("ALL_PROXY", "proxy.example:1")
@@ -323,7 +338,7 @@ def test_blank_proxy_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -
 def test_no_proxy_bypasses_the_proxy(
     project: FakePulumi, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch, no_proxy: str
 ) -> None:
-    """Requests to hosts that match an entry, or end with one, go directly."""
+    """If the host matches an entry of NO_PROXY, or ends with one, the command connects to it without the proxy."""
     with (
         tls_front(port_of(simulator), "here") as front,
         connect_proxy(lambda _: b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n") as proxy,
@@ -365,7 +380,7 @@ def test_no_proxy_bypasses_the_proxy(
     ],
 )
 def test_invalid_network_settings_are_one_error(project: FakePulumi, name: str, value: str) -> None:
-    """An invalid setting gives an error of one sentence that names the variable, before any request."""
+    """If a proxy variable or SSL_CERT_FILE is invalid, the command fails with one error that names the variable."""
     code, stderr = run_list_in_process(project, **{name: value})
 
     assert code == 3

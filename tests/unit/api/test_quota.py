@@ -78,11 +78,11 @@ def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_processes_share_the_vendor_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
-    """Three processes with 2,100 concurrent reads finish within minutes, with a bounded number of 429s.
+    """Three processes with 2,100 concurrent reads all finish within minutes, and get a limited number of 429s.
 
-    The bound: a 429 pauses all threads of its process, so each pause costs at most one 429 per thread. Pauses
-    start at half a second and double, so there are about six pauses a minute, and at most seven. The 2,100 requests
-    exhaust the quota twice. So there are at most 2 * 3 * 16 * 7 = 672 responses with 429.
+    The bound: a 429 pauses all threads of its process, so each pause costs at most one 429 per thread. Pauses start at
+    half a second and double, so there are about six pauses a minute, and at most seven. The 2,100 requests exhaust the
+    quota twice. So there are at most 2 * 3 * 16 * 7 = 672 responses with 429.
     """
     clock = StagedClock()
     vendor = QuotaServer(clock)
@@ -102,7 +102,7 @@ def test_processes_share_the_vendor_quota(seed: int, record_property: Callable[[
 
 
 def test_limits_within_the_quota_get_no_429() -> None:
-    """If `requestsPerMinute` is divided among the stacks, no request gets a 429, and it takes no longer."""
+    """If the stacks divide the quota with `requestsPerMinute`, no request gets a 429, and the reads take no longer."""
     clock = StagedClock()
     vendor = QuotaServer(clock)
 

@@ -31,12 +31,12 @@ def most_in_a_window(grants: list[float]) -> int:
 
 
 def test_window_is_one_minute() -> None:
-    """Justt counts its 1,000 requests per minute."""
+    """The limiter's window is a minute, because Justt counts its 1,000 requests per minute."""
     assert WINDOW_SECONDS == 60.0
 
 
 def test_no_wait_below_the_limit() -> None:
-    """As many requests as allowed are sent at once."""
+    """If no more requests arrive than the limit allows, none of them waits."""
     limiter, moment = limiter_of(950)
 
     assert [limiter.acquire() for _ in range(950)] == [0.0] * 950
@@ -44,7 +44,7 @@ def test_no_wait_below_the_limit() -> None:
 
 
 def test_request_above_the_limit_waits_for_the_oldest_to_expire() -> None:
-    """The wait is as short as the window allows, and its length is returned."""
+    """If the limit is used up, `acquire` waits until the oldest request is a minute old, and returns the wait."""
     limiter, moment = limiter_of(2)
     limiter.acquire()
     moment.now = 10.0
@@ -59,7 +59,7 @@ def test_request_above_the_limit_waits_for_the_oldest_to_expire() -> None:
 
 @pytest.mark.parametrize("within", [0.0, -1.0, 20.0, 35.0])
 def test_caller_without_time_does_not_wait(within: float) -> None:
-    """A caller whose deadline is before its turn gets a TimeoutError at once, and uses no request of the limit."""
+    """If a caller's turn comes after its deadline, `acquire` raises TimeoutError at once and uses up no request."""
     limiter, moment = limiter_of(2)
     limiter.acquire()
     moment.now = 25.0
@@ -74,7 +74,7 @@ def test_caller_without_time_does_not_wait(within: float) -> None:
 
 
 def test_limit_holds_across_minutes() -> None:
-    """A full limit used late in one minute leaves nothing for the start of the next."""
+    """If the limit is used up late in one minute, a request early in the next minute still waits."""
     limiter, moment = limiter_of(3)
     moment.now = 59.0
     for _ in range(3):
@@ -93,7 +93,7 @@ ARRIVALS = st.lists(st.integers(0, 40 * 64).map(lambda ticks: ticks * TICK), min
 @example(per_minute=1, gaps=[0.0] * 5)
 @example(per_minute=3, gaps=[59.0, 0.0, 0.0, 1.0, 0.0])
 def test_no_window_holds_more_than_the_limit(per_minute: int, gaps: list[float]) -> None:
-    """With any arrival times, no 60 seconds have more grants than allowed."""
+    """Whenever requests arrive, no 60 seconds have more grants than the limit."""
     limiter, moment = limiter_of(per_minute)
     grants: list[float] = []
     for gap in gaps:
@@ -106,7 +106,7 @@ def test_no_window_holds_more_than_the_limit(per_minute: int, gaps: list[float])
 
 @given(per_minute=st.integers(1, 8), gaps=ARRIVALS)
 def test_no_request_waits_longer_than_needed(per_minute: int, gaps: list[float]) -> None:
-    """Each request is granted on arrival, or as soon as the window has room."""
+    """Whenever requests arrive, each one is granted at once, or as soon as the window has room."""
     limiter, moment = limiter_of(per_minute)
     grants: list[float] = []
     for gap in gaps:
@@ -120,7 +120,7 @@ def test_no_request_waits_longer_than_needed(per_minute: int, gaps: list[float])
 
 
 def test_pause_holds_all_requests() -> None:
-    """During a pause no request is granted, however much of the limit is left. After the pause, all are granted."""
+    """During a pause, requests wait even if the limit is not used up. After the pause, they are granted at once."""
     limiter, moment = limiter_of(100)
     limiter.pause(5.0)
 
@@ -130,7 +130,7 @@ def test_pause_holds_all_requests() -> None:
 
 
 def test_longest_pause_counts() -> None:
-    """A shorter pause during a longer one neither shortens it nor adds to it."""
+    """If a shorter pause starts during a longer one, the longer pause ends at the same time as before."""
     limiter, moment = limiter_of(100)
     limiter.pause(30.0)
     moment.now = 10.0
@@ -140,7 +140,7 @@ def test_longest_pause_counts() -> None:
 
 
 def test_pause_during_a_wait_is_observed() -> None:
-    """A caller that waits for the window also waits for a pause that starts meanwhile."""
+    """If a pause starts while a caller waits for the window, the caller also waits for the pause."""
     moment = Clock()
 
     def sleep(seconds: float) -> None:
@@ -155,7 +155,7 @@ def test_pause_during_a_wait_is_observed() -> None:
 
 
 def test_pause_and_window_do_not_add_up() -> None:
-    """If both apply, the longer wait counts."""
+    """If a caller has to wait for the window and for a pause, it waits for the later of the two ends."""
     limiter, moment = limiter_of(1)
     limiter.acquire()
     limiter.pause(20.0)
@@ -176,7 +176,7 @@ def test_pause_of_no_length_has_no_effect(seconds: float) -> None:
 
 
 def test_threads_share_one_window() -> None:
-    """All threads share one limit, and no grant is lost or given twice."""
+    """If eight threads share a limiter, each gets all its grants, and together they keep to the limit."""
     limiter, moment = limiter_of(10)
     started = threading.Barrier(8)
 
@@ -194,7 +194,7 @@ def test_threads_share_one_window() -> None:
 
 
 def test_threads_never_exceed_the_limit() -> None:
-    """Within one window, all threads together get exactly the limit."""
+    """If twelve threads ask a limiter of seven at once, seven are granted and five wait for the next window."""
     moment = Clock()
     refused = threading.Semaphore(0)
     release = threading.Event()
@@ -218,7 +218,7 @@ def test_threads_never_exceed_the_limit() -> None:
 
 
 def test_pause_applies_to_threads_without_a_429() -> None:
-    """A pause that one thread requests also delays another thread's request."""
+    """If one thread starts a pause, another thread's request waits for it, too."""
     limiter, _ = limiter_of(100)
     pausing = threading.Thread(target=limiter.pause, args=(12.0,))
     pausing.start()
@@ -229,7 +229,7 @@ def test_pause_applies_to_threads_without_a_429() -> None:
 
 
 def test_default_clock_is_monotonic() -> None:
-    """Without injection the limiter uses the monotonic clock, which changes of the system time don't affect."""
+    """By default the limiter uses the monotonic clock, because the system time may change."""
     defaults = {name: each.default for name, each in inspect.signature(RateLimiter).parameters.items()}
 
     assert defaults["clock"] is time.monotonic

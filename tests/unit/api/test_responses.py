@@ -60,7 +60,7 @@ def parse_error(read: Callable[[], object]) -> str:
     ],
 )
 def test_compressions_of_a_content_encoding(header: str, names: str) -> None:
-    """`Content-Encoding` is read as the names of compressions; `identity` is not one."""
+    """`compressions` returns the names of a `Content-Encoding` header, without `identity`."""
     assert compressions(header) == names
 
 
@@ -75,7 +75,7 @@ def test_compressions_of_a_content_encoding(header: str, names: str) -> None:
     ],
 )
 def test_json_is_parsed(content: bytes, value: object) -> None:
-    """Any JSON document is parsed, with or without a byte order mark."""
+    """`parsed` accepts any JSON document, with or without a byte order mark."""
     assert value == parsed(content)
 
 
@@ -92,7 +92,7 @@ def test_json_is_parsed(content: bytes, value: object) -> None:
     ],
 )
 def test_invalid_json_is_described_by_its_length(content: bytes, text: str) -> None:
-    """If a body is not JSON, is too deep or is cut off, only its length is shown."""
+    """If a body is not JSON, is too deep or is cut off, the error shows only its length."""
     assert text == parse_error(lambda: parsed(content))
 
 
@@ -106,13 +106,13 @@ def test_invalid_json_is_described_by_its_length(content: bytes, text: str) -> N
     ids=["bare", "enveloped", "with undocumented fields"],
 )
 def test_record_in_each_envelope(response: object) -> None:
-    """A record is read bare (OpenAPI) or below `data` (guide), whatever other fields there are."""
+    """`record` accepts a bare record (OpenAPI) and one below `data` (guide), whatever other fields there are."""
     assert remote().model_copy(update={"message": ""}) == record(response, ID)
 
 
 @pytest.mark.parametrize("wrap", [False, True])
 def test_go_live_date_of_a_record(wrap: bool) -> None:
-    """The go-live date is read if there is one."""
+    """If a record has a go-live date, `record` returns it."""
     response = {**RECORD, "goLiveDate": LIVE}
 
     expected = remote(go_live_date=LIVE).model_copy(update={"message": ""})
@@ -121,7 +121,7 @@ def test_go_live_date_of_a_record(wrap: bool) -> None:
 
 @pytest.mark.parametrize("status", ["PENDING", "SUCCESSFUL", "FAILED", "INACTIVE", "PAUSED"])
 def test_status_of_a_record(status: str) -> None:
-    """Each status is kept unchanged, even one from a later version of the API."""
+    """`record` returns any status unchanged, even one from a later version of the API."""
     found = record({**RECORD, "status": status}, ID)
 
     assert status == found.status
@@ -151,19 +151,19 @@ UNDOCUMENTED_RECORDS: list[tuple[object, str]] = [
 
 @pytest.mark.parametrize(("response", "shape"), UNDOCUMENTED_RECORDS)
 def test_record_in_an_undocumented_shape(response: object, shape: str) -> None:
-    """A record in any other shape is described by its keys and types."""
+    """If a record has an undocumented shape, the error describes its keys and types, without a value."""
     assert shape == parse_error(lambda: record(response, ID))
 
 
 def test_record_in_snake_case_is_undocumented() -> None:
-    """The API uses only camelCase, so a record in snake_case is refused."""
+    """If a record's keys are in snake_case, `record` refuses it, because the API uses only camelCase."""
     response = {"integration_id": ID, "source": "stripe", "status": "PENDING"}
 
     assert parse_error(lambda: record(response, ID)) == "{integration_id: text, source: text, status: text}"
 
 
 def test_record_of_another_integration() -> None:
-    """A record with another id is refused, and neither id is shown."""
+    """If a record has another id than the requested one, `record` refuses it and shows neither id."""
     assert parse_error(lambda: record({**RECORD, "integrationId": CANARY}, ID)) == "the record of another integration"
     assert parse_error(lambda: record({"data": RECORD}, CANARY)) == "the record of another integration"
 
@@ -185,12 +185,15 @@ def test_record_of_another_integration() -> None:
     ],
 )
 def test_page_in_each_envelope(response: object, records: int, is_last: bool) -> None:
-    """`hasMore` says whether more pages follow. Without it, a page that is not full is the last one."""
+    """If a page has `hasMore`, that says whether it is the last one.
+
+    Otherwise a page that is not full is the last one.
+    """
     assert page(response, 2) == Page((remote(),) * records, is_last)
 
 
 def test_page_keeps_the_order_and_drops_undocumented_fields() -> None:
-    """Each record of a page is parsed like a single one."""
+    """`page` returns the records in their order, and ignores undocumented fields and a go-live date of null."""
     records = [{**RECORD, "integrationId": name, "goLiveDate": None, "createdAt": 5} for name in ("b", "a")]
 
     assert [each.integration_id for each in page(records, 100).records] == ["b", "a"]
@@ -213,7 +216,7 @@ def test_page_keeps_the_order_and_drops_undocumented_fields() -> None:
     ],
 )
 def test_page_in_an_undocumented_shape(response: object, shape: str) -> None:
-    """A page with an invalid record is refused as a whole: a partial list would prove wrong facts."""
+    """If one record of a page is invalid, `page` refuses the whole page. A partial list would prove wrong facts."""
     assert shape == parse_error(lambda: page(response, 100))
 
 
@@ -230,12 +233,15 @@ def test_page_in_an_undocumented_shape(response: object, shape: str) -> None:
     ],
 )
 def test_creation_in_each_envelope(response: object) -> None:
-    """The new id is found in each documented envelope, including below `data`. The status defaults to PENDING."""
+    """`created` finds the new id in each documented envelope, also below `data`. The status defaults to PENDING."""
     assert remote(status="PENDING", source="adyen") == created(response, "adyen")
 
 
 def test_id_with_pulumi_color_markup_is_refused() -> None:
-    """Pulumi would abort the update that shows such an id, and an id can't be changed; a source is only shown."""
+    """If an id has Pulumi's color markup, the record is refused, because Pulumi would abort the update that shows it.
+
+    In a source, which is only shown, the markup is changed.
+    """
     text = "a<{%b"
     for response in ({"integrationId": text}, {"id": text}):
         with pytest.raises(InvalidResponse):
@@ -246,7 +252,7 @@ def test_id_with_pulumi_color_markup_is_refused() -> None:
 
 
 def test_openapi_name_of_the_new_id_wins() -> None:
-    """With both names, `integrationId` is the id, and the outer envelope wins over the inner one."""
+    """If a creation has several ids, `integrationId` wins over `id`, and the outer envelope over the inner one."""
     response = {"integrationId": ID, "id": "other", "data": {"integrationId": "another"}}
 
     assert created(response, "stripe").integration_id == ID
@@ -257,7 +263,7 @@ def test_openapi_name_of_the_new_id_wins() -> None:
     [("SUCCESSFUL", "SUCCESSFUL"), ("FAILED", "FAILED"), (201, "PENDING"), ("success", "PENDING"), ("", "PENDING")],
 )
 def test_creation_with_a_status(value: object, status: str) -> None:
-    """The integration's status is used; the HTTP status in the envelope is not mistaken for it."""
+    """If a creation has the integration's status, `created` returns it. It does not mistake the HTTP status for it."""
     response = {"integrationId": ID, "status": value, "goLiveDate": LIVE}
 
     assert remote(status=status, go_live_date=LIVE) == created(response, "stripe")
@@ -269,20 +275,20 @@ def test_creation_with_a_status(value: object, status: str) -> None:
     [{"goLiveDate": 5}, {"goLiveDate": None}, {"goLiveDate": {}}, {"status": None}, {"status": []}, {"source": 5}],
 )
 def test_invalid_fields_beside_the_new_id_are_ignored(extra: dict[str, object]) -> None:
-    """With an id the integration exists, so an invalid other field never raises."""
+    """If a creation has an id and other fields are invalid, `created` ignores those fields. The integration exists."""
     assert remote(status="PENDING") == created({"integrationId": ID, **extra}, "stripe")
 
 
 @pytest.mark.parametrize("extra", [{"status": "A\ud800"}, {"goLiveDate": "\ud800"}])
 def test_lone_surrogates_beside_the_new_id_are_dropped(extra: dict[str, object]) -> None:
-    """A lone surrogate, which JSON allows and UTF-8 doesn't, neither raises nor reaches the state."""
+    """If a field beside the new id has a lone surrogate, which UTF-8 can't encode, `created` ignores the field."""
     response = parsed(json.dumps({"integrationId": ID, **extra}).encode())
 
     assert remote(status="PENDING") == created(response, "stripe")
 
 
 def test_lone_surrogate_in_the_new_id_is_refused() -> None:
-    """An id that can't be encoded is refused: the create is ambiguous, not a crash."""
+    """If the new id has a lone surrogate, `created` refuses the response, so the create is ambiguous."""
     assert parse_error(lambda: created(parsed(b'{"integrationId": "\\ud800"}'), "stripe")) == "{integrationId: text}"
 
 
@@ -302,7 +308,7 @@ def test_lone_surrogate_in_the_new_id_is_refused() -> None:
     ],
 )
 def test_creation_without_an_id(response: object, shape: str) -> None:
-    """A creation without an id is described by its keys and types."""
+    """If a creation has no id, the error describes its keys and types, without a value."""
     assert shape == parse_error(lambda: created(response, "stripe"))
 
 
@@ -324,7 +330,10 @@ def test_creation_without_an_id(response: object, shape: str) -> None:
     ],
 )
 def test_error_in_each_envelope(response: object, expected: ErrorBody) -> None:
-    """The message and the errorId are found in each documented envelope; another document is described by its shape."""
+    """`error_body` finds the message and the errorId in each documented envelope.
+
+    Any other document is described by its shape.
+    """
     assert expected == error_body(json.dumps(response).encode())
 
 
@@ -332,7 +341,10 @@ def test_error_in_each_envelope(response: object, expected: ErrorBody) -> None:
     "response", [{"detail": CANARY}, {"errors": [{"field": CANARY}]}, {"message": None, "code": 7}]
 )
 def test_error_in_an_undocumented_envelope_shows_its_shape(response: dict[str, object]) -> None:
-    """The error shows the keys of an undocumented response. Otherwise the user would see only a status number."""
+    """If an error has an undocumented envelope, `error_body` shows its keys, without values.
+
+    The user would otherwise see only a status number.
+    """
     message = error_body(json.dumps(response).encode()).message
 
     assert CANARY not in message
@@ -348,7 +360,7 @@ def test_error_in_an_undocumented_envelope_shows_its_shape(response: dict[str, o
     ],
 )
 def test_error_message_that_is_an_object_shows_no_values(response: dict[str, object]) -> None:
-    """The message is shown by its keys and types, because it may repeat what was sent."""
+    """If an error's message is an object, `error_body` shows no value of it, because it may repeat what was sent."""
     assert CANARY not in error_body(json.dumps(response).encode()).message
 
 
@@ -357,7 +369,7 @@ def test_error_message_that_is_an_object_shows_no_values(response: dict[str, obj
     [(b"", ""), (b"<html>canary-7f3b9c</html>", "a response that is not JSON, so perhaps from a proxy")],
 )
 def test_error_that_is_not_json(content: bytes, message: str) -> None:
-    """An empty body has no message, and an HTML page may come from a proxy."""
+    """If an error is not JSON, `error_body` says that it may come from a proxy. An empty body has no message."""
     assert ErrorBody(message) == error_body(content)
 
 
@@ -399,7 +411,7 @@ def parse_error_or_nothing(read: Callable[[], object]) -> str:
 @given(JSON)
 @example({"integrationId": CANARY + "\ud800"})
 def test_any_json_is_parsed_or_refused(response: object) -> None:
-    """Any JSON raises at most InvalidResponse, whose text has no value of the response."""
+    """Any JSON is accepted, or raises InvalidResponse without a value of the document."""
     for text in (
         parse_error_or_nothing(lambda: record(response, ID)),
         parse_error_or_nothing(lambda: created(response, "stripe")),
@@ -410,13 +422,13 @@ def test_any_json_is_parsed_or_refused(response: object) -> None:
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()[:-1]))
 def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
-    """Any bytes raise at most InvalidResponse, whose text has none of them."""
+    """Any bytes are accepted as JSON, or raise InvalidResponse with only their number."""
     assert parse_error_or_nothing(lambda: parsed(content)) in ("", f"{len(content)} bytes that are not JSON")
 
 
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_error_body_never_raises(content: bytes) -> None:
-    """An exception would hide that the response was an error, so any body is accepted."""
+    """For any body, `error_body` returns an `ErrorBody`. An exception would hide that the response was an error."""
     found = error_body(content)
 
     assert isinstance(found.message, str)
@@ -443,20 +455,20 @@ def test_error_body_never_raises(content: bytes) -> None:
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
-    """Seconds and HTTP dates up to a day ahead are understood; anything else counts as absent."""
+    """`retry_after` accepts seconds and HTTP dates, of at most a day. Any other text counts as absent."""
     assert seconds == retry_after(value, NOW)
 
 
 @pytest.mark.parametrize("zone", [timezone.utc, timezone(timedelta(hours=5))])
 def test_retry_after_with_a_date(zone: timezone) -> None:
-    """A date counts from the time of the response, in any time zone."""
+    """If `Retry-After` is a date in any time zone, it counts from the time of the response."""
     header = format_datetime((NOW + timedelta(seconds=90)).astimezone(zone))
 
     assert retry_after(header, NOW) == 90.0
 
 
 def test_retry_after_with_a_date_without_a_zone() -> None:
-    """A date without a time zone is UTC, like all dates of the vendor."""
+    """If `Retry-After` is a date without a time zone, the date is in UTC."""
     header = (NOW + timedelta(seconds=90)).strftime("%a, %d %b %Y %H:%M:%S -0000")
 
     assert retry_after(header, NOW) == 90.0
@@ -473,7 +485,7 @@ def test_retry_after_with_a_date_without_a_zone() -> None:
     ids=["superscript", "beyond any float", "zone beyond any clock", "year beyond any calendar"],
 )
 def test_retry_after_out_of_range(value: str) -> None:
-    """A header with no usable number or date never raises, and never causes an endless wait."""
+    """If `Retry-After` is no usable number or date, `retry_after` neither raises nor returns an endless wait."""
     seconds = retry_after(value, NOW)
 
     assert seconds is None or math.isfinite(seconds)
@@ -481,7 +493,7 @@ def test_retry_after_out_of_range(value: str) -> None:
 
 @given(LETTERS | st.integers().map(str) | st.datetimes().map(format_datetime))
 def test_retry_after_is_a_wait_or_absent(value: str) -> None:
-    """Any header is read as a non-negative number of seconds, or counts as absent."""
+    """For any header, `retry_after` returns a number of seconds that is not negative, or None."""
     seconds = retry_after(value, NOW)
 
     assert seconds is None or seconds >= 0.0

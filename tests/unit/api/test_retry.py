@@ -40,7 +40,7 @@ def decide(  # noqa: PLR0913 - the facts of one attempt, with defaults
     retry_after: float | None = None,
     random: float = 0.5,
 ) -> RetryPlan:
-    """Decide with a fixed random number."""
+    """Return the policy's decision for one attempt, with a fixed random number."""
     return (policy or RetryPolicy()).decide(
         method,
         outcome,
@@ -54,13 +54,13 @@ def decide(  # noqa: PLR0913 - the facts of one attempt, with defaults
 
 
 def test_methods_are_get_delete_and_post() -> None:
-    """The client's three methods are the columns of the table."""
+    """The columns of the expected table are the three methods of the client, in the same order."""
     assert METHODS == ("GET", "DELETE", "POST")
 
 
 @pytest.mark.parametrize(("method", "outcome"), CELLS)
 def test_every_cell(method: Method, outcome: AttemptResult) -> None:
-    """The decision after the first failed attempt is the one in the expected table."""
+    """For each method and outcome, the decision after the first failed attempt is that of the expected table."""
     is_rate_limited = outcome is AttemptResult.RATE_LIMITED
     decision = decide(method, outcome, failures=int(not is_rate_limited), rate_limited=int(is_rate_limited))
 
@@ -70,7 +70,7 @@ def test_every_cell(method: Method, outcome: AttemptResult) -> None:
 
 
 def test_docstring_table_equals_the_table() -> None:
-    """The table in the module docstring is the one that the code uses."""
+    """The table in the docstring of `retry` is equal to the one that the code uses."""
     lines = (retry.__doc__ or "").splitlines()
     start = next(n for n, line in enumerate(lines) if line.strip().startswith("outcome of an attempt"))
     assert list(METHODS) == lines[start].split()[-3:]
@@ -87,7 +87,7 @@ def test_docstring_table_equals_the_table() -> None:
     ("method", "outcome"), [cell for cell in RETRYING if cell[1] is not AttemptResult.RATE_LIMITED]
 )
 def test_attempts_are_limited(method: Method, outcome: AttemptResult) -> None:
-    """The policy's last attempt is final, the one before is not."""
+    """With `attempts=3`, the policy retries after the second failure, and not after the third."""
     policy = RetryPolicy(attempts=3)
 
     assert decide(method, outcome, policy=policy, failures=2).action is RetryDecision.RETRY
@@ -96,7 +96,10 @@ def test_attempts_are_limited(method: Method, outcome: AttemptResult) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_rate_limited_attempts_are_counted_separately(method: Method) -> None:
-    """429 responses have their own limit, and neither count affects the other."""
+    """The 429 responses of a request have their own limit.
+
+    Other failures don't count toward it, nor do 429 responses count toward the other limit.
+    """
     policy = RetryPolicy(attempts=2, rate_limited_attempts=4)
 
     assert (
@@ -122,7 +125,7 @@ def test_rate_limited_attempts_are_counted_separately(method: Method) -> None:
     ],
 )
 def test_deadline_includes_the_backoff(elapsed: float, action: RetryDecision) -> None:
-    """A retry that would start at the deadline or later is not made."""
+    """If a retry would start at the deadline or later, the policy does not retry."""
     assert action is decide(policy=RetryPolicy(deadline=10.0), elapsed=elapsed).action
 
 
@@ -138,7 +141,10 @@ def test_deadline_includes_the_backoff(elapsed: float, action: RetryDecision) ->
     ],
 )
 def test_limits_of_a_rate_limit_pause(elapsed: float, paused: float, retry_after: float, action: RetryDecision) -> None:
-    """A 429 is final once the request's own time is used up, or if its pauses would exceed five minutes in total."""
+    """After a 429, the policy does not retry if the request's own time is used up.
+
+    Nor does it if the pauses would exceed five minutes in total.
+    """
     decision = decide(
         outcome=AttemptResult.RATE_LIMITED,
         policy=RetryPolicy(deadline=100.0),
@@ -157,7 +163,7 @@ def test_limits_of_a_rate_limit_pause(elapsed: float, paused: float, retry_after
 )
 @pytest.mark.parametrize("random", [0.0, 0.25, 0.999])
 def test_backoff_doubles_with_full_jitter_up_to_the_cap(failures: int, bound: float, random: float) -> None:
-    """A wait is between zero and a bound that doubles up to the cap."""
+    """The wait after each failure is between zero and a bound, which doubles up to the cap."""
     decision = decide(policy=RetryPolicy(attempts=99), failures=failures, random=random)
 
     assert pytest.approx(bound * random) == decision.wait
@@ -165,7 +171,7 @@ def test_backoff_doubles_with_full_jitter_up_to_the_cap(failures: int, bound: fl
 
 @pytest.mark.parametrize(("rate_limited", "bound"), [(1, 0.5), (7, 32.0), (8, 60.0), (20, 60.0)])
 def test_backoff_after_429_has_its_own_cap(rate_limited: int, bound: float) -> None:
-    """The quota is counted per minute, so waits after a 429 grow further than others."""
+    """The wait after a 429 grows up to a minute, because the quota is counted per minute."""
     policy = RetryPolicy(rate_limited_attempts=99)
 
     decision = decide(
@@ -176,7 +182,10 @@ def test_backoff_after_429_has_its_own_cap(rate_limited: int, bound: float) -> N
 
 
 def test_single_request_outlasts_a_minute_of_exhausted_quota() -> None:
-    """Without `Retry-After`, jitter never makes a request fail before the vendor's minute is over."""
+    """If every response is a 429 without `Retry-After`, the policy retries until the vendor's minute is over.
+
+    This holds for any jitter.
+    """
     for seed in range(400):
         uniform = Random(seed).random  # noqa: S311 - the same waits every time
         waited, rate_limited = 0.0, 0
@@ -199,7 +208,7 @@ def test_single_request_outlasts_a_minute_of_exhausted_quota() -> None:
 @pytest.mark.parametrize(("method", "outcome"), RETRYING)
 @pytest.mark.parametrize("retry_after", [0.0, 0.125, 30.0])
 def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: float) -> None:
-    """`Retry-After` replaces the policy's own wait, even if it's above the cap or zero."""
+    """If the response has `Retry-After`, the policy waits that long, even if the value is zero or above the cap."""
     policy = RetryPolicy(cap=1.0, rate_limited_cap=1.0)
 
     decision = decide(method, outcome, policy=policy, rate_limited=1, retry_after=retry_after, random=0.9)
@@ -208,13 +217,13 @@ def test_retry_after_wins(method: Method, outcome: AttemptResult, retry_after: f
 
 
 def test_retry_after_beyond_the_deadline_is_final() -> None:
-    """If `Retry-After` goes past the deadline, the request fails."""
+    """If `Retry-After` reaches the deadline, the policy does not retry."""
     assert RetryPlan(RetryDecision.FAIL) == decide(policy=RetryPolicy(deadline=10.0), retry_after=10.0)
 
 
 @pytest.mark.parametrize(("method", "outcome"), [cell for cell in CELLS if cell not in RETRYING])
 def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: AttemptResult) -> None:
-    """If the request is not retried, the policy neither waits nor draws a random number."""
+    """If the policy does not retry, it neither waits nor draws a random number."""
 
     def no_random() -> float:
         raise AssertionError
@@ -228,7 +237,7 @@ def test_no_wait_and_no_random_number_without_a_retry(method: Method, outcome: A
 
 
 def test_defaults() -> None:
-    """The defaults are the documented ones: six attempts and twenty 429 responses, within two minutes."""
+    """By default a request has six attempts and twenty 429 responses, within a deadline of two minutes."""
     assert RetryPolicy() == RetryPolicy(
         attempts=6,
         rate_limited_attempts=20,
@@ -279,7 +288,7 @@ TIMES = st.lists(st.floats(0.0, 40.0), min_size=1, max_size=5)
 def test_create_is_never_sent_again_once_it_may_have_happened(
     outcomes: list[AttemptResult], times: list[float]
 ) -> None:
-    """Whatever happened before, no attempt follows a POST without a response, or with an unreadable one."""
+    """Whatever the outcomes are, a POST with no response or an unreadable one is not sent again."""
     operation = sent(RetryPolicy(), "POST", outcomes, times)
 
     assert not {AttemptResult.UNANSWERED, AttemptResult.UNREADABLE} & set(operation[:-1])
@@ -290,7 +299,7 @@ def test_create_is_never_sent_again_once_it_may_have_happened(
 def test_attempts_of_any_request_are_limited(
     method: Method, outcomes: list[AttemptResult], times: list[float], attempts: int
 ) -> None:
-    """With any outcomes, a request has no more attempts than both limits allow together."""
+    """Whatever the outcomes are, a request has no more attempts than both limits allow together."""
     policy = RetryPolicy(attempts=attempts, rate_limited_attempts=5)
 
     operation = sent(policy, method, outcomes, times)
@@ -302,7 +311,7 @@ def test_attempts_of_any_request_are_limited(
 
 @given(method=st.sampled_from(METHODS), outcomes=OUTCOMES)
 def test_no_attempt_starts_after_the_deadline(method: Method, outcomes: list[AttemptResult]) -> None:
-    """With unlimited attempts, the deadline ends a request."""
+    """With unlimited attempts of ten seconds each, a deadline of 100 seconds allows at most ten attempts."""
     policy = RetryPolicy(attempts=10_000, rate_limited_attempts=10_000, deadline=100.0)
 
     assert len(sent(policy, method, outcomes, [10.0])) <= 10

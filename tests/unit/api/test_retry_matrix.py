@@ -32,13 +32,13 @@ INPUTS = Inputs.model_validate(
 
 
 def client_of(url: str) -> JusttClient:
-    """Return a client that never waits."""
+    """Return a client whose sleeps take no time."""
     settings = Settings.load({"baseUrl": url, "apiKey": "made-up"}, {})
     return JusttClient(settings, sleep=lambda _: None, uniform=lambda: 0.0)
 
 
 def send(client: JusttClient, method: Method, known: str) -> None:
-    """Send a request of *method*."""
+    """Send a request of *method*, to the integration *known* if there is one."""
     if method == "GET":
         client.get_integration(known, operation="reading", account=None)
     elif method == "POST":
@@ -56,7 +56,7 @@ def send(client: JusttClient, method: Method, known: str) -> None:
 @pytest.mark.parametrize("method", ROUTES)
 @pytest.mark.parametrize("outcome", FAULTS)
 def test_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptResult, method: Method) -> None:
-    """After one failed attempt, the client retries successfully, or ends with the error that the table says."""
+    """If one attempt meets a fault, the client retries with success, or raises the error that the retry table says."""
     client = client_of(simulator.base_url)
     known = client.create_integration(INPUTS).integration_id
     simulator.clear_requests()
@@ -81,7 +81,10 @@ def test_fault_that_happens_once(simulator: SimulatorServer, outcome: AttemptRes
 
 @pytest.mark.parametrize("method", ROUTES)
 def test_refused_connection_is_retried(method: Method) -> None:
-    """A refused connection is retried up to the policy's limit, for a POST too, and nothing was sent."""
+    """If every connection is refused, the client retries up to the limit, also a POST.
+
+    The error says that nothing was sent.
+    """
     waits: list[float] = []
     settings = Settings.load({"baseUrl": unused_base_url(), "apiKey": "made-up"}, {})
     client = JusttClient(settings, sleep=waits.append, uniform=lambda: 0.5)

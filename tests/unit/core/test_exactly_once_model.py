@@ -114,18 +114,18 @@ class Create:
 
     @property
     def id(self) -> str:
-        """The id in the state, or an empty string."""
+        """Return the id in the state, or an empty string."""
         kind, text = self.outcome
         return text if kind == "made" else ""
 
     @property
     def posts(self) -> int:
-        """How many POSTs were sent for it."""
+        """Return how many POSTs were sent for the resource."""
         return sum(isinstance(each, str) for each in self.seen)
 
     @property
     def error(self) -> str:
-        """The error that the user sees, or an empty string."""
+        """Return the error that the user sees, or an empty string."""
         kind, text = self.outcome
         return text if kind != "made" else ""
 
@@ -332,13 +332,13 @@ def assert_nothing_lost_or_duplicated(world: World) -> None:
 def test_every_interleaving(
     policy: Policy, sources: tuple[str, ...], record_property: Callable[[str, object], None]
 ) -> None:
-    """Nothing is lost or duplicated, and `adopt` claims another writer's integration only if it looks like ours.
+    """In every interleaving, nothing is lost or duplicated, and `adopt` claims a foreign integration only if it must.
 
-    This can happen, and no response allows the provider to prevent it: our POST was lost before the commit, and the
-    other writer creates one integration of the same source between the list before and the last list after. As long
-    as no other create of the process lost its response and nothing else is new, every response is the same as if that
-    integration were ours. `World` asserts that it is claimed exactly then, and that a create whose response was lost
-    ends in an error otherwise. So `adopt` is for accounts with one writer.
+    No response allows the provider to prevent such a claim. The stack's POST was lost before the commit. Between the
+    list before it and the last list after it, another writer created one integration of the same source. No other
+    create of the process lost its response, and nothing else is new. Then every response is the same as if that
+    integration were the stack's own. `World` asserts that it is claimed exactly then, and that any other create whose
+    response was lost ends in an error. So `adopt` is for accounts with one writer.
     """
     graph = Graph()
     claimed = 0

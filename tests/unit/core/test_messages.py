@@ -91,7 +91,7 @@ NOTHING_CREATED = (
         (422, False, None, "Nothing was changed: ask Justt's support, with the errorId if there is one."),
     ],
 )
-def test_remediation_of_each_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
+def test_remediation_of_each_3xx_and_4xx(status: int, is_create: bool, account: str | None, text: str) -> None:
     """The remediation for each 3xx or 4xx response says what the user can do about the response."""
     assert text == remediation(status, is_create=is_create, account=account)
 

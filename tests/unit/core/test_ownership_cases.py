@@ -61,7 +61,7 @@ def walk(tmp_path: Path) -> Walk:
 
 
 def test_deactivating_the_candidate_at_justt_settles_a_lost_create(walk: Walk) -> None:
-    """The next update finds no live candidate, and creates another integration."""
+    """If the user deactivates the candidate of a lost create at Justt, the next update creates an integration."""
     walk.run_command("up", "create drop-after-commit")
     walk.run_command("up", wish="deactivate")
     assert (walk.errors, walk.held(), walk.live()) == ([], {"a": "int-00002"}, ["int-00002"])
@@ -117,7 +117,10 @@ def test_killed_rotation_that_is_not_continued_causes_a_warning(walk: Walk, comm
 
 
 def test_candidate_stays_one_after_a_failed_adoption(walk: Walk) -> None:
-    """The candidate is in no resource yet, so no other integration is created beside it."""
+    """If the adoption of a candidate fails and the program drops adopt_id, the next update still names the candidate.
+
+    The update fails and creates no second integration.
+    """
     walk.run_command("up", "create drop-after-commit")
     walk.run_command("up", "get status=403", wish="adopt")
     walk.program["a"] = walk.program["a"].but(adoptId=None)
@@ -269,7 +272,11 @@ def test_rename_with_a_replacement_deactivates_the_old_one(walk: Walk) -> None:
 
 
 def test_adoption_under_a_former_name_is_noted(walk: Walk) -> None:
-    """The journal can't tell a former name from another resource, so a note says that the adoption still counts."""
+    """If a renamed adopter removes adopt_id, a message says that the adoption under its former name still counts.
+
+    The journal can't tell a former name from another resource. So the removal of the resource only releases the
+    integration.
+    """
     walk.run_command("up")
     walk.hand_over("shop-1", 0, "")
     walk.run_command("up")
@@ -393,7 +400,10 @@ def test_unused_stack_does_not_count_as_a_killed_run(walk: Walk) -> None:
 
 
 def test_killed_create_is_dropped_after_30_days(walk: Walk) -> None:
-    """The dropped intent no longer blocks the create, and a warning says so."""
+    """If the next update comes 40 days after a killed create, it drops the intent and creates an integration.
+
+    A warning says so.
+    """
     walk.run_command("up", "create kill-after-commit")
     walk.vendor.clock.sleep(40 * 86_400.0)
     walk.run_command("up")

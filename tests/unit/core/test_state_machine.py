@@ -132,7 +132,7 @@ def test_nothing_is_lost_or_doubled() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
 def test_nothing_is_lost_or_doubled_in_any_phase(policy: str) -> None:
-    """The programs reach every entry of `PHRASES` and `EVENTS`."""
+    """Random programs lose and double nothing, even if they reach every entry of `PHRASES` and `EVENTS`."""
     seen: Counter[str] = Counter()
 
     def unreached() -> set[str]:

@@ -474,7 +474,10 @@ def test_check_accepts_state_without_an_environment(offline: Offline) -> None:
 def test_check_refuses_an_account_that_changed_by_default(
     default: dict[str, str], before: dict[str, str], text: tuple[str, str]
 ) -> None:
-    """A stray setting must not replace a fleet, so the failure names the change and both ways out."""
+    """If only the configured default account has changed, check refuses the resource.
+
+    Otherwise a stray setting would replace a fleet. The failure names the change and both ways out.
+    """
     assert Offline(default).failures(MINIMAL, {**CHECKED, **before}) == [
         (
             f"reference_account_id: this integration was created {text[0]}. Set the account back. To move the "
@@ -519,7 +522,10 @@ def test_checked_inputs_have_no_diff_to_themselves(news: dict[str, Any]) -> None
 
 
 def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
-    """A wrong key of `deactivation`, as from raw state or a transform, is reported with the right name."""
+    """If `deactivation` has a misspelled key, check refuses it and suggests the right name.
+
+    Raw state or a transform may have such a key.
+    """
     (failure,) = offline.failures({**MINIMAL, "deactivation": {"deactivationType": "dueDate", "afterdays": 5}})
 
     assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"
