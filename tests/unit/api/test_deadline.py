@@ -49,7 +49,7 @@ class Network:
 
 
 class Stream(httpcore.NetworkStream):
-    """One connection."""
+    """One connection of `Network`, each of whose operations takes the network's time."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

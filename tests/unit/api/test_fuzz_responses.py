@@ -250,7 +250,7 @@ RECORD = {"integrationId": ID, "source": "stripe"}
 
 @dataclass
 class Server:
-    """Send prepared replies to each method, repeatedly, and record which request got which."""
+    """A server that sends the prepared replies to each method, repeatedly, and records which request got which."""
 
     prepared: Mapping[str, Sequence[Reply]]
     clock: Clock = field(default_factory=Clock)
@@ -372,7 +372,7 @@ def is_success(reply: Reply) -> bool:
 def assert_call_ends_well(
     client: JusttClient, operation: Operation, get_replies: Callable[[], Sequence[Reply]]
 ) -> None:
-    """Make a call, and compare its result with the replies."""
+    """Make a call, and assert that its result or error is one that the replies support."""
     try:
         result = call(client, operation)
     except JusttError as error:
@@ -617,7 +617,7 @@ def test_state_and_adoption_error_hold_no_unsafe_text(name: str, text: str) -> N
 @FOREIGN
 @pytest.mark.parametrize("name", ["integrationId", "status", "source"])
 def test_candidate_is_named_on_one_line(name: str, text: str) -> None:
-    """The fields of a listed record are as untrusted as any message."""
+    """If a field of a listed candidate has an unsafe text, the lost create's error is one line without a secret."""
     found = json_reply(200, [{**RECORD, "status": "PENDING", name: text}])
     server = Server(plan(POST=json_reply(500, {})))
     server.next["LIST"] = chain([json_reply(200, [])], repeat(found))

@@ -43,7 +43,7 @@ def test_unknown_is_a_single_value() -> None:
     ],
 )
 def test_time_is_written_in_the_vendor_format(moment: datetime, text: str) -> None:
-    """Times are written in UTC with whole seconds, whatever their time zone."""
+    """`to_vendor_time` writes a time of any time zone in UTC, with whole seconds."""
     assert to_vendor_time(moment) == text
 
 
@@ -146,7 +146,7 @@ def test_no_text_form_of_the_inputs_shows_a_credential() -> None:
 
 
 def test_inputs_are_immutable() -> None:
-    """Validated inputs can't be changed."""
+    """If code assigns to a field of validated inputs, the model raises an error."""
     inputs: Any = Inputs.model_validate(INPUTS)
     with pytest.raises(ValidationError, match="frozen"):
         inputs.source = "adyen"

@@ -168,7 +168,7 @@ def test_pause_and_window_do_not_add_up() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
 def test_pause_of_no_length_has_no_effect(seconds: float) -> None:
-    """A pause of zero or negative length changes nothing."""
+    """If a pause has a length of zero or less, the next request does not wait."""
     limiter, _ = limiter_of(1)
     limiter.pause(seconds)
 

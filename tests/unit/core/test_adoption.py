@@ -100,7 +100,7 @@ def test_adopt_refuses_an_inactive_integration() -> None:
 
 
 def test_adopt_fails_on_404_and_creates_nothing() -> None:
-    """If the GET returns 404, create fails with an error that names the operation, and sends no POST."""
+    """If the GET of an adoption gets a 404, create fails with an error that names the operation. It sends no POST."""
     scripted = Scripted([refusal(404, "no such integration")])
 
     with pytest.raises(RequestRefused, match=f"^{TRIED}: Justt answered 404: no such integration"):
@@ -178,7 +178,7 @@ def test_invalid_adopt_id_is_refused() -> None:
 
 
 def test_check_accepts_adopt_id() -> None:
-    """Check returns adoptId unchanged."""
+    """If a program sets adopt_id, check accepts it and returns it unchanged."""
     checked = Offline().core.check({}, {**MINIMAL, "adoptId": "id-1"})
 
     assert (checked.inputs, checked.failures) == (ADOPTING, [])

@@ -211,7 +211,7 @@ def test_retry_matrix_covers_the_table() -> None:
 
 @pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
 def test_one_failed_attempt(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
-    """After one failed attempt, the client retries or fails as the retry table says."""
+    """If one attempt fails, the client retries with success, or raises the error that the retry table says."""
     moment = Clock(1000.0)
     app = App(bad, GOOD[method])
     client = client_of(app, moment=moment)
@@ -231,7 +231,7 @@ def test_one_failed_attempt(method: Method, outcome: AttemptResult, bad: Reply |
 
 @pytest.mark.parametrize(("method", "outcome", "bad"), CELLS)
 def test_all_attempts_fail(method: Method, outcome: AttemptResult, bad: Reply | Exception) -> None:
-    """The client stops at the policy's number of attempts, and raises the error type of the last failure."""
+    """If every attempt fails, the client stops at the policy's limit and raises the error of the last failure."""
     app = App(bad)
     client = client_of(app)
     decision = TABLE[outcome][method]
@@ -247,7 +247,7 @@ def test_all_attempts_fail(method: Method, outcome: AttemptResult, bad: Reply | 
 
 @pytest.mark.parametrize("reply", [Reply(200), Reply(204), Reply(200, b" \r\n"), Reply(202, []), Reply(200, "done")])
 def test_delete_accepts_an_empty_body_or_json(reply: Reply) -> None:
-    """A 2xx response to a DELETE succeeds if its body is empty or JSON."""
+    """If a DELETE gets a 2xx response whose body is empty or JSON, the deactivation succeeds."""
     app = App(reply)
 
     deactivate(client_of(app))
@@ -287,7 +287,7 @@ def test_backoff_grows() -> None:
 
 
 def test_retry_after_is_obeyed() -> None:
-    """The client waits as long as `Retry-After` says, after a 503 and after a 429."""
+    """If a 503 or a 429 has `Retry-After`, the client waits exactly that long before it retries."""
     for status in (503, 429):
         moment = Clock(1000.0)
         client = client_of(App(Reply(status, headers={"Retry-After": "7"}), GOOD["GET"]), moment=moment)
@@ -298,7 +298,10 @@ def test_retry_after_is_obeyed() -> None:
 @pytest.mark.parametrize("hours", [-1, 0, 1, 24])
 @pytest.mark.parametrize("status", [503, 429])
 def test_retry_after_date_is_measured_against_the_server_clock(status: int, hours: int) -> None:
-    """A date in `Retry-After` is compared with the response's `Date`, so a wrong local clock doesn't matter."""
+    """If `Retry-After` is a date, the client compares it with the response's `Date`.
+
+    So a wrong local clock does not change the wait.
+    """
     moment = Clock(1000.0)
     headers = {"Date": "Fri, 15 Jan 2027 08:00:00 GMT", "Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(status, headers=headers), GOOD["GET"]), moment=moment)
@@ -310,7 +313,7 @@ def test_retry_after_date_is_measured_against_the_server_clock(status: int, hour
 
 
 def test_retry_after_date_without_a_date_header() -> None:
-    """If the response has no `Date`, the client compares `Retry-After` with the local clock."""
+    """If `Retry-After` is a date and the response has no `Date`, the client uses the local clock."""
     moment = Clock(1000.0)
     headers = {"Retry-After": "Fri, 15 Jan 2027 08:00:07 GMT"}
     client = client_of(App(Reply(503, headers=headers), GOOD["GET"]), moment=moment)
@@ -390,7 +393,7 @@ def test_waiting_for_the_rate_limiter_does_not_count() -> None:
 
 
 def test_every_attempt_counts_toward_the_rate_limit() -> None:
-    """A retry counts like any request: with one request a minute, the second attempt waits for the next minute."""
+    """A retry counts toward the rate limit. With one request a minute, a second attempt waits for the next minute."""
     moment = Clock(1000.0)
     client = client_of(App(httpx.ConnectError("x"), GOOD["GET"]), moment=moment, requestsPerMinute="1")
 
@@ -441,7 +444,7 @@ def test_retry_after_longer_than_a_thread_can_sleep(status: int) -> None:
 
 
 def test_client_uses_the_injected_limiter() -> None:
-    """The client waits for the limiter that its caller passes in."""
+    """If the caller passes a limiter to the client, requests wait for that limiter."""
     moment = Clock(1000.0)
     limiter = RateLimiter(1, clock=moment, sleep=moment.sleep)
     limiter.pause(12.0)
@@ -833,7 +836,7 @@ def test_created_id_that_repeats_a_credential_is_ambiguous() -> None:
 
 
 def test_record_may_contain_a_short_credential() -> None:
-    """A record that contains a short credential such as `stripe` or `int` by chance is not refused."""
+    """If a record contains a short credential such as `stripe` by chance, the client accepts the record."""
     app = App(Reply(200, {**RECORD, "goLiveDate": DATE}))
     client = client_of(app)
     client.redactor.add_secrets(["stripe", "SUCCESSFUL", "int", "", DATE[:4]])
@@ -993,7 +996,7 @@ def listed(client: JusttClient, number: int = 1, *, account: str | None = "acc_4
 
 
 def test_list_request() -> None:
-    """Listing a page is one GET with the largest page size, the page number and the account, and no body."""
+    """A list sends one GET with the largest page size, the page number and the account, and without a body."""
     app = App(Reply(200, [RECORD]))
 
     found = listed(client_of(app), 7)
@@ -1058,7 +1061,7 @@ def test_id_is_escaped_to_one_path_segment(integration_id: str, segment: bytes) 
 
 @pytest.mark.parametrize("integration_id", [".", "..", ""])
 def test_id_of_dots_reaches_no_other_operation(integration_id: str) -> None:
-    """An empty or dot-only id is refused, or its request stays below /integrations/."""
+    """If an id is empty or only dots, the DELETE is refused or its path stays below /integrations/."""
     app = App(Reply(200, {**RECORD, "integrationId": integration_id}))
 
     with contextlib.suppress(JusttError):
@@ -1136,7 +1139,7 @@ def test_too_large_response_is_cut_off() -> None:
 
 
 def test_large_response_is_read() -> None:
-    """A response of exactly the size limit is read."""
+    """If a response has exactly the size limit, the client reads it."""
     filler = b" " * (16_000_000 - len(json.dumps(RECORD)))
 
     assert read(client_of(App(Reply(200, json.dumps(RECORD).encode() + filler)))).integration_id == ID
@@ -1228,7 +1231,10 @@ def test_compressed_response_takes_no_memory(layers: int) -> None:
     ],
 )
 def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None:
-    """Each attempt logs one line: method, path, status or failure, time and errorId, but no body and no header."""
+    """The debug line of an attempt has the method, path, status or failure, time and errorId.
+
+    It has no body and no header.
+    """
     moment = Clock(1000.0)
     lines: list[str] = []
 
@@ -1239,7 +1245,7 @@ def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None
 
 
 def test_debug_logs_every_attempt() -> None:
-    """A retried request logs one line per attempt."""
+    """If a request is retried, the client logs one debug line for each attempt."""
     lines: list[str] = []
 
     read(client_of(App(Reply(503), Reply(429), GOOD["GET"]), debug=lines.append))
@@ -1249,7 +1255,7 @@ def test_debug_logs_every_attempt() -> None:
 
 @pytest.mark.parametrize("error_id", ["err\njustt: GET /forged 200", f"err-{KEY}", f"err-{CANARY}"])
 def test_hostile_error_id_cannot_forge_a_debug_line(error_id: str) -> None:
-    """An errorId can neither add a second log line nor put a credential into the log."""
+    """If an errorId contains a line break or a credential, the client still logs one line, without the credential."""
     lines: list[str] = []
 
     client = client_of(App(Reply(400, {"message": "no", "errorId": error_id})), debug=lines.append)
@@ -1275,13 +1281,13 @@ def test_no_repr_shows_a_credential() -> None:
 
 
 def test_client_without_a_key_is_refused() -> None:
-    """Creating a client without an API key fails, so no request is sent without one."""
+    """If the settings have no API key, the constructor of the client fails."""
     with pytest.raises(InvalidSettings, match="no Justt API key"):
         JusttClient(Settings.load({}, {}))
 
 
 def test_defaults_use_real_time_and_randomness() -> None:
-    """Without injection, the client uses the real clock and randomness, and a limiter with the configured rate."""
+    """By default the client uses the real clock, real randomness, and a limiter with the configured rate."""
     client = JusttClient(settings_of(requestsPerMinute="17"), transport=httpx.MockTransport(App(GOOD["GET"])))
 
     assert client.clock is time.monotonic
@@ -1304,7 +1310,7 @@ def no_shared_clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_shared_clients")
 def test_equal_settings_share_a_client() -> None:
-    """Equal settings return the same client; another key or URL returns another client."""
+    """For equal settings, `shared_client` returns the same client. For another key or URL, it returns another one."""
     first = shared_client(settings_of())
 
     assert first is shared_client(settings_of())
@@ -1314,7 +1320,7 @@ def test_equal_settings_share_a_client() -> None:
 
 @pytest.mark.usefixtures("no_shared_clients")
 def test_threads_share_a_client() -> None:
-    """Concurrent calls from many threads create only one client."""
+    """If many threads call `shared_client` at once, all get the same client."""
     started = threading.Barrier(16)
 
     def get(_: int) -> int:
@@ -1328,13 +1334,13 @@ def test_threads_share_a_client() -> None:
 @pytest.mark.usefixtures("no_shared_clients")
 @pytest.mark.parametrize("other", [{"referenceAccountId": "acc_42"}, {"timeoutSeconds": "5"}])
 def test_one_limiter_for_a_url_and_key(other: dict[str, str]) -> None:
-    """Settings with the same URL and key share a rate limiter, because Justt counts requests per key."""
+    """If settings have the same URL and key, their clients share a rate limiter. Justt counts requests per key."""
     assert shared_client(settings_of())._api._limiter is shared_client(settings_of(**other))._api._limiter
 
 
 @pytest.mark.usefixtures("no_shared_clients")
 def test_debug_lines_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    """`JUSTT_DEBUG=1` writes the debug lines to stderr; without it nothing is written."""
+    """With `JUSTT_DEBUG=1` the client writes debug lines to stderr. Without it the client writes nothing."""
     with SimulatorServer() as simulator:
         config = {"apiKey": KEY, "baseUrl": simulator.base_url}
         quiet = shared_client(Settings.load(config, {}))
@@ -1367,7 +1373,7 @@ def test_account_header_is_sent() -> None:
 
 
 def test_create_sends_every_field_and_no_null() -> None:
-    """The strict simulator accepts the create, stores every field, and receives the exact payload."""
+    """A create with the real network sends every field and no other one, and the simulator stores them."""
     payload: dict[str, object] = {"username": "name", "privateKey": '-----BEGIN\nä"\\\n-----END\n'}
     inputs = inputs_of(payload, secretType="sftp", merchantAccountCodes=["acct_2", "acct_1"])
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
@@ -1409,7 +1415,7 @@ def test_lifecycle_with_every_response_envelope(
     reading: Literal["bare", "enveloped"],
     error: Literal["status", "error", "statusCode"],
 ) -> None:
-    """Create, read, delete and a 400 work the same with each documented envelope."""
+    """With each documented envelope, create, read, deactivation and a 400 have the same results."""
     options = Options(create_envelope=create, read_envelope=reading, error_envelope=error, successful_after=0.0)
     with SimulatorServer(options) as simulator, real_client(simulator.base_url) as client:
         created = client.create_integration(inputs_of())
@@ -1487,7 +1493,7 @@ def test_client_waits_out_the_vendor_rate_limit() -> None:
 
 
 def test_client_rate_limit_prevents_429() -> None:
-    """With requestsPerMinute equal to the vendor's limit, no request gets a 429."""
+    """If requestsPerMinute equals the vendor's limit, no request gets a 429."""
     moment = Clock(1000.0)
     with SimulatorServer(Options(requests_per_minute=3), clock=moment) as simulator:
         settings = settings_of(simulator.base_url, requestsPerMinute="3")
@@ -1501,7 +1507,7 @@ def test_client_rate_limit_prevents_429() -> None:
 
 
 def test_client_serves_many_threads() -> None:
-    """One client serves many threads at once, and each gets its own response."""
+    """If many threads read with one client at once, each gets its own response."""
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
         ids = [client.create_integration(inputs_of()).integration_id for _ in range(8)]
         with ThreadPoolExecutor(8) as pool:
@@ -1511,7 +1517,7 @@ def test_client_serves_many_threads() -> None:
 
 
 def test_loopback_address_bypasses_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests to a loopback address ignore the proxy environment variables."""
+    """If proxy variables are set and the base URL is a loopback address, requests don't use the proxy."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with SimulatorServer() as simulator, real_client(simulator.base_url) as client:
@@ -1598,7 +1604,10 @@ def truncate(connection: socket.socket, _: bytes) -> None:
 @pytest.mark.parametrize(("method", "attempts"), [("GET", 6), ("DELETE", 6), ("POST", 1)])
 @pytest.mark.parametrize("handle", [reset, hang_up, truncate])
 def test_broken_connection(handle: Callable[[socket.socket, bytes], None], method: Method, attempts: int) -> None:
-    """A connection that breaks after the request was sent is retried, except for a create, which is ambiguous."""
+    """If the connection breaks after the request was sent, the client retries a read or a deactivation.
+
+    A create is ambiguous.
+    """
     with RawServer(handle) as server, real_client(server.base_url) as client:
         error = failure(client, method)
 
@@ -1661,7 +1670,10 @@ def test_concurrent_creates_never_reuse_a_connection() -> None:
 
 
 def test_refused_connection() -> None:
-    """A refused connection is retried as often as the policy says, and the error says that nothing was sent."""
+    """If the connection is refused, the client retries a create six times in total.
+
+    The error says that nothing was sent.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with real_client(f"http://127.0.0.1:{port}/v1") as client:
@@ -1796,7 +1808,7 @@ class Stalled:
 
 
 def test_slow_upload_ends_at_the_request_timeout() -> None:
-    """If the server reads the body slowly, but fast enough for each write, the request still ends at its time-out."""
+    """If the server reads the body slowly, but fast enough for each write, the create ends at its time-out."""
     stop = threading.Event()
     with (
         Stalled() as server,
@@ -1892,7 +1904,10 @@ def test_dns_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_redirect_is_not_followed() -> None:
-    """The client never follows a redirect, even to the same host: that would send the key and the credentials again."""
+    """If the server redirects to the same host, the client does not follow.
+
+    It would send the key and the credentials again.
+    """
 
     def redirect(connection: socket.socket, _: bytes) -> None:
         location = f"{server.base_url}/elsewhere".encode()
@@ -1914,7 +1929,7 @@ def test_redirect_is_not_followed() -> None:
 
 
 def test_proxy_that_refuses_the_tunnel_never_gets_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy from the environment that refuses the CONNECT never gets the key, so the request is retried."""
+    """If a proxy refuses CONNECT, it never gets the API key, and the client retries even a create."""
 
     def refuse(connection: socket.socket, _: bytes) -> None:
         connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -22,7 +22,7 @@ SIMULATOR = "http://127.0.0.1:8080/v1"
 
 
 def load(environ: Mapping[str, str] | None = None, /, **config: object) -> Settings:
-    """Load settings from the given stack configuration and variables."""
+    """Load settings from the given stack configuration and environment variables."""
     return Settings.load(config, environ or {})
 
 
@@ -34,12 +34,12 @@ def refusal(environ: Mapping[str, str] | None = None, /, **config: object) -> st
 
 
 def test_namespace() -> None:
-    """The configuration keys are `justt:...`."""
+    """The namespace of the configuration is `justt`, so its keys are `justt:...`."""
     assert NAMESPACE == "justt"
 
 
 def test_defaults() -> None:
-    """Without configuration: production, no key, no account, 950 requests a minute, and 30 s per request."""
+    """Without any configuration, each setting has its documented default, for example the environment production."""
     assert load() == Settings(
         environment="production",
         base_url=PRODUCTION,
@@ -181,7 +181,7 @@ def test_missing_key_fails_only_when_it_is_needed() -> None:
     ],
 )
 def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, variable: str | None, origin: str) -> None:
-    """A key with white space, a line break or a non-ASCII letter is refused, and the error doesn't show it."""
+    """If a key has white space, a line break or a non-ASCII letter, loading fails. The error does not show the key."""
     value = damage.format(CANARY)
     config = {key: value} if key else {}
 
@@ -222,7 +222,10 @@ def test_environments_of_the_vendor(environment: str | None, base_url: str) -> N
     ],
 )
 def test_unknown_environment(value: str, hint: str) -> None:
-    """The error for an unknown environment names the key or variable, and the nearest match."""
+    """If the environment is unknown, loading fails.
+
+    The error names the key or variable, and the nearest environment.
+    """
     text = f"must be production or sandbox, not {value!r}{hint}"
 
     assert f"justt:environment {text}" == refusal(environment=value)
@@ -241,7 +244,7 @@ def test_unknown_environment(value: str, hint: str) -> None:
     ],
 )
 def test_loopback_address_means_simulator(url: str) -> None:
-    """A loopback address, with http or https, makes the environment `simulator`, with or without the setting."""
+    """If the base URL is a loopback address, with http or https, the environment is `simulator`."""
     for environment in (None, "simulator"):
         settings = load(baseUrl=url, environment=environment)
 
@@ -360,7 +363,7 @@ def test_vendor_url_is_normalized(url: str, spelling: str) -> None:
     ],
 )
 def test_another_path_of_the_vendor_is_refused(path: str, environment: str | None) -> None:
-    """Another path on the vendor's host is refused in every environment, because its environment is unknown."""
+    """If the base URL has another path on Justt's host, loading fails, because its environment is unknown."""
     assert refusal(baseUrl=f"https://api.justt.ai{path}", environment=environment) == (
         "justt:baseUrl is not an address of Justt's API. The address for "
         + (f"sandbox is {SANDBOX}" if environment == "sandbox" else f"production is {PRODUCTION}")
@@ -414,7 +417,7 @@ def test_vendor_url_of_the_other_environment_is_refused(
 
 
 def test_refused_url_names_its_variable() -> None:
-    """If the URL came from the variable, the error names the variable."""
+    """If an invalid base URL came from JUSTT_BASE_URL, the error names that variable."""
     assert refusal({"JUSTT_BASE_URL": SANDBOX}) == (
         "JUSTT_BASE_URL is the vendor's sandbox address, but the environment is production: run `pulumi config set "
         "justt:environment sandbox`, or unset JUSTT_BASE_URL"
@@ -465,7 +468,7 @@ def test_invalid_url_is_refused(url: str) -> None:
     ],
 )
 def test_url_with_user_query_or_fragment_is_refused(url: str) -> None:
-    """A URL with a user, a query or a fragment is refused, and the error shows none of them."""
+    """If the base URL has a user, a query or a fragment, loading fails. The error shows none of them."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a plain URL, without user, query or fragment"
 
 
@@ -488,7 +491,7 @@ def test_url_with_an_empty_query_or_fragment_is_refused(url: str) -> None:
     ],
 )
 def test_url_that_httpx_cannot_use_is_refused(url: str) -> None:
-    """A URL with control characters or an invalid host is refused, and the error names its setting."""
+    """If the base URL has a control character or an invalid host, loading fails. The error names the setting."""
     assert refusal(baseUrl=url) == "justt:baseUrl must be a URL such as https://api.justt.ai/v1"
 
 
@@ -529,7 +532,7 @@ def test_any_text_as_url_is_valid_or_refused(scheme: str, rest: str) -> None:
     ],
 )
 def test_invalid_number_is_refused(key: str, variable: str, bounds: str, bad: list[str]) -> None:
-    """The error for a number that is invalid or out of range names the key or variable, and the range."""
+    """If a number is invalid or out of range, loading fails. The error names the key or variable, and the range."""
     for value in bad:
         assert f"justt:{key} must be a number from {bounds}" == refusal(**{key: value})
         assert f"{variable} must be a number from {bounds}" == refusal({variable: value})

@@ -89,7 +89,7 @@ class StagedClock(Clock):
 
 
 def ambiguous_response(fate: str) -> httpx.Response:
-    """Return the response of a lost POST, or raise its network error."""
+    """Return the response to a POST with this fate, or raise the network error."""
     if fate in (BEFORE, AFTER):
         raise (httpx.ReadError if fate == BEFORE else httpx.ReadTimeout)("lost")
     if fate.startswith("5xx"):
@@ -513,10 +513,10 @@ def test_creates_lost_in_one_outage_share_the_wait(policy: Policy, fate: str) ->
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
 @pytest.mark.parametrize(("seconds", "most"), [(0.1, 2), (SECONDS, 4)], ids=["answered", "timed out"])
 def test_few_workers_share_the_wait_of_lost_creates(policy: Policy, fate: str, seconds: float, most: int) -> None:
-    """With four workers, sixteen creates that lose both responses take at most two more grace periods than one create.
+    """If four workers send sixteen creates that all lose their responses, the waits are shared.
 
-    The POSTs go out in batches of four. If each POST hangs until its time-out, the second, third and fourth batch each
-    add one time-out.
+    The creates take at most two time-outs longer than one such create. The POSTs go out in batches of four. If each
+    POST hangs until its time-out, the creates take at most four time-outs longer.
     """
 
     def vendor_of(names: Iterable[str]) -> ScriptedVendor:
@@ -535,7 +535,7 @@ def test_few_workers_share_the_wait_of_lost_creates(policy: Policy, fate: str, s
 
 
 def test_waiting_create_does_not_block_others() -> None:
-    """While a lost create waits for its grace period, one worker still sends other creates."""
+    """While a lost create waits for its grace period, the only worker of the process sends other creates."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]})
     process = Process(vendor)
     ends: dict[str, float] = {}
@@ -643,7 +643,7 @@ def test_process_removes_only_its_own_intent(tmp_path: Path, fate: str) -> None:
 def kill_create(
     state: Path, vendor: ScriptedVendor, *, after: Literal["sent", "committed", "answered"], name: str = "a"
 ) -> None:
-    """Run a create that is killed at the given point; its journal and the vendor's records remain."""
+    """Run a create that is killed at the given point. Its journal and the vendor's records remain."""
     process = Process(vendor, state=state)
 
     class Killed(BaseException):
@@ -1352,7 +1352,7 @@ def test_nothing_is_claimed_while_the_default_account_has_an_unresolved_create()
 
 
 def test_creates_under_two_names_of_an_account_do_not_swap_ids() -> None:
-    """A lost create waits for a POST under the account's other name, and does not claim the id of that POST."""
+    """A lost create waits for a POST under the account's other name, and does not claim that POST's id."""
     vendor = ScriptedVendor(fates={"a": [BEFORE]}, default_account="acc_1")
     process = Process(vendor, "adopt")
     for account in (None, "acc_1"):
@@ -1446,7 +1446,7 @@ def test_every_kind_of_list(policy: Policy, fate: str, enveloped: bool, newest_f
 
 
 def test_pages_of_one_pass() -> None:
-    """A pass reads pages in order, until the first short page of a bare array, or `hasMore: false` of an envelope."""
+    """A pass reads pages until a bare array has a page that is not full, or an envelope says `hasMore: false`."""
     for enveloped, pages in ((False, ["1", "2", "3"]), (True, ["1", "2"])):
         vendor = ScriptedVendor(enveloped=enveloped)
         for number in range(200):
@@ -1483,7 +1483,7 @@ def test_shifting_pages_are_read_until_two_passes_agree(newest_first: bool) -> N
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> None:
-    """If the account changes during each of five passes, the POST is not repeated and nothing is claimed."""
+    """If the account changes during each of five passes, a lost create sends no second POST and claims nothing."""
     vendor = ScriptedVendor(fates={"a": [fate]}, newest_first=True)
     for number in range(150):
         vendor.make(f"old-{number}")
@@ -1500,7 +1500,7 @@ def test_passes_that_never_agree_prove_nothing(policy: Policy, fate: str) -> Non
 
 @pytest.mark.parametrize("fate", [BEFORE, AFTER])
 def test_unstable_list_before_the_post_proves_nothing(fate: str) -> None:
-    """With `adopt`, no two passes before the POST agree, so no later integration counts as new.
+    """With `adopt`, if no two passes before the POST agree, no later integration counts as new.
 
     A lost create then fails, and sends no second POST.
     """
@@ -1801,7 +1801,7 @@ def test_threads_share_the_list_before_the_post() -> None:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_grace_period_is_one_time_out_from_the_loss(policy: Policy) -> None:
-    """The list after a lost POST is read exactly one time-out after the response was lost."""
+    """After each lost POST, create lists the account exactly one time-out after the response was lost."""
     vendor = ScriptedVendor(fates={"a": [BEFORE, AFTER]})
     lost: list[float] = []
 
@@ -1943,7 +1943,7 @@ def test_unsent_second_post_still_warns(again: httpx.Response | Exception, respo
             raise Down
 
     class Down(Exception):
-        """The network is down."""
+        """The network fails before the POST reaches the server."""
 
     def respond(request: httpx.Request) -> httpx.Response:
         try:
@@ -2245,9 +2245,9 @@ def test_lost_creates_of_one_source_all_name_all_candidates() -> None:
 def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: str, turn: int) -> None:
     """Whenever another writer creates an integration, this stack's own is in the state or named in the error.
 
-    `refuse` never claims the other writer's integration. `adopt` claims it in one case: this stack's POST was never
-    committed, and the other integration has the same source and appeared between the list before the POST and the last
-    list after it, so every response looks as if it were this stack's.
+    `refuse` never claims the other writer's integration. `adopt` claims it in one case only. This stack's POST was
+    never committed, and the other integration has the same source. It appeared between the list before the POST and the
+    last list after it. So every response looks as if it were this stack's.
     """
     vendor = ScriptedVendor(fates={"a": list(fates)})
     process = Process(vendor, policy)
@@ -2272,7 +2272,7 @@ def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: s
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_second_writer_between_all_requests(policy: Policy) -> None:
-    """In an account with a constantly active second writer, a create that gets its response works normally."""
+    """While a second writer creates an integration before each request, creates that get their responses succeed."""
     vendor = ScriptedVendor()
     process = Process(vendor, policy)
     vendor.on_request = lambda _, __: vendor.make("another writer")

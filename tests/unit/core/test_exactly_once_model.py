@@ -48,7 +48,7 @@ Choice = tuple[str, str]
 
 @dataclass
 class Graph:
-    """The states that were reached, and the state that each choice leads to."""
+    """The states that the runs have reached, and the state that each choice leads to."""
 
     edges: dict[Hashable, dict[Choice, Hashable]] = field(default_factory=dict)
     to_run: list[list[Choice]] = field(default_factory=lambda: [[]])
@@ -172,7 +172,7 @@ class World(JusttClient):
             self.warnings.append(text)
 
     def run(self) -> None:
-        """Run all creates to their ends."""
+        """Run all creates to their ends, and note the end in the path."""
         self.stage.run({name: functools.partial(self._work, create) for name, create in self.creates.items()})
         self.path.end()
 
@@ -305,7 +305,7 @@ def _inputs(name: str, source: str) -> Inputs:
 
 
 def assert_nothing_lost_or_duplicated(world: World) -> None:
-    """Assert what holds at the end of every run."""
+    """Assert, after a run, that each integration is in one resource or named in an error, and has no duplicate."""
     ids = [create.id for create in world.creates.values() if create.id]
     assert len(set(ids)) == len(ids), "one id is in two resources"
     for name, create in world.creates.items():

@@ -72,7 +72,7 @@ def test_override_of_a_provider_key_is_noted(live: Live) -> None:
 
 
 def test_create_sends_one_post_and_returns_all_inputs(live: Live) -> None:
-    """Create returns the id and all inputs, and the API receives the exact credentials."""
+    """Create sends one list and one POST with the exact credentials. It returns the id and all inputs."""
     inputs = {**CHECKED, "merchantAccountCodes": ["a", "b"], "referenceAccountId": "acc_1", "allowUnlisted": True}
 
     integration_id, remembered = live.core().create(inputs)
@@ -405,7 +405,7 @@ def test_update_changes_only_the_state(offline: Offline) -> None:
 
 
 def test_default_clock_is_the_real_one() -> None:
-    """Without an injected clock, now() returns the current time."""
+    """If no clock is injected, `now` returns the current time."""
     now = IntegrationLifecycle(load(), client=no_client, tell=print).now()
 
     assert abs(datetime.now(timezone.utc) - now) < timedelta(minutes=1)

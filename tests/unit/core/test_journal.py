@@ -720,9 +720,9 @@ def test_completed_intent_is_kept_for_a_year(journal: RecordingJournal) -> None:
 
 
 def test_snapshots_are_pruned(tmp_path: Path) -> None:
-    """A snapshot that no intent names is removed after two days, by the next process that creates.
+    """If no intent names a snapshot, the next process that creates removes it after two days.
 
-    Until then the process that took it may still run, and name it in the intent of a lost create.
+    Until then the process that took the snapshot may still run, and name it in the intent of a lost create.
     """
     first = RecordingJournal(tmp_path)
     first.clock = time.time()

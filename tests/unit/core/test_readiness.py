@@ -87,7 +87,7 @@ class TimedCore:
 
     @property
     def core(self) -> ReadinessLifecycle:
-        """The lifecycle."""
+        """Build the lifecycle, with a client of this API."""
         if self.knows_credentials:
             self.session.redactor.add_secrets({"apiKey": CANARY})
             self.session.redactor.add_integration("id-1")
@@ -129,12 +129,12 @@ PENDING = {0.0: record("PENDING")}
 
 
 def until(moment: float, then: httpx.Response) -> TimedCore:
-    """Return an API that returns PENDING until *moment*."""
+    """Return an API that responds with PENDING until *moment*, and then with *then*."""
     return TimedCore({**PENDING, moment: then})
 
 
 def offline() -> ReadinessLifecycle:
-    """Return the core without a client; any request fails."""
+    """Return the lifecycle without a client, for tests in which any request must fail."""
     return ReadinessLifecycle(load(), client=no_client, tell=print)
 
 
@@ -224,7 +224,7 @@ def test_failed_without_a_message_is_read_once() -> None:
 
 
 def test_only_another_integration_replaces() -> None:
-    """Only a changed or unknown integration id replaces the wait. Other changes update it in place."""
+    """If the integration's id changes or is unknown, diff replaces the wait. Other changes update it in place."""
     core = offline()
 
     assert core.diff(RECORDED, INPUTS) == []
@@ -387,7 +387,7 @@ def test_ready_integration_is_not_waited_for(account: str | None) -> None:
 
 
 def test_polling_slows_down_to_every_fifteen_seconds() -> None:
-    """The first GET is immediate, the second follows within a second, and later pauses grow to 15 seconds."""
+    """During a wait, the first GET is immediate, the second follows within a second, and later pauses grow to 15 s."""
     vendor = until(80.0, record("SUCCESSFUL"))
     vendor.random = 1.0
 

@@ -109,7 +109,7 @@ class CoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_or_doubled(self) -> None:
-        """Check after every step."""
+        """Assert the invariants of the model after every step."""
         if hasattr(self, "project"):
             self.project.assert_nothing_lost_or_doubled()
 
