@@ -796,7 +796,7 @@ def streams(draw: st.DrawFn) -> bytes:
 def test_call_ends_as_documented_on_a_socket(loopback: Loopback, operation: Operation, sent: bytes, then: str) -> None:
     """For any bytes from a server that then closes the connection, stalls or is slow, each call ends in time.
 
-    It ends with a result or a documented error.
+    Each call returns a result or raises a documented error.
     """
     loopback.prepared, loopback.then = sent, then
     settings = Settings.load(

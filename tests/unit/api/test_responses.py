@@ -263,7 +263,7 @@ def test_openapi_name_of_the_new_id_wins() -> None:
     [("SUCCESSFUL", "SUCCESSFUL"), ("FAILED", "FAILED"), (201, "PENDING"), ("success", "PENDING"), ("", "PENDING")],
 )
 def test_creation_with_a_status(value: object, status: str) -> None:
-    """If a creation has the integration's status, `created` returns it. It does not mistake the HTTP status for it."""
+    """If a creation has the integration's status, `created` returns that status, and not the HTTP status."""
     response = {"integrationId": ID, "status": value, "goLiveDate": LIVE}
 
     assert remote(status=status, go_live_date=LIVE) == created(response, "stripe")

@@ -184,7 +184,7 @@ def test_backoff_after_429_has_its_own_cap(rate_limited: int, bound: float) -> N
 def test_single_request_outlasts_a_minute_of_exhausted_quota() -> None:
     """If every response is a 429 without `Retry-After`, the policy retries until the vendor's minute is over.
 
-    This holds for any jitter.
+    The jitter never makes a request fail earlier.
     """
     for seed in range(400):
         uniform = Random(seed).random  # noqa: S311 - the same waits every time

@@ -100,7 +100,7 @@ def test_adopt_refuses_an_inactive_integration() -> None:
 
 
 def test_adopt_fails_on_404_and_creates_nothing() -> None:
-    """If the GET of an adoption gets a 404, create fails with an error that names the operation. It sends no POST."""
+    """If the GET of an adoption gets a 404, create sends no POST, and its error names the operation."""
     scripted = Scripted([refusal(404, "no such integration")])
 
     with pytest.raises(RequestRefused, match=f"^{TRIED}: Justt answered 404: no such integration"):
@@ -240,10 +240,7 @@ def test_diff_refuses_to_replace_an_adopted_integration(changes: dict[str, Any],
 @pytest.mark.parametrize("olds", [ADOPTED, RECORDED], ids=["adopted", "created"])
 @pytest.mark.parametrize("changes", [{}, {"source": "adyen"}], ids=["nothing else", "another change too"])
 def test_diff_refuses_another_adopt_id(olds: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Diff refuses an adopt_id other than the resource's own id.
-
-    It does not matter whether the resource adopted or created its integration.
-    """
+    """Diff refuses an adopt_id other than the resource's own id, both for an adopted and for a created integration."""
     assert conflict_of(olds, {**CHECKED, **changes, "adoptId": "id-2"}) == (
         f"{NAMED}: adopt_id cannot change to id-2, because a resource cannot switch to another integration. Set "
         "adopt_id back, and add a separate resource for the other integration."
@@ -272,7 +269,7 @@ def test_diff_replaces_after_adopt_id_was_removed() -> None:
 def test_removing_adopt_id_changes_only_the_state() -> None:
     """If the program removes adopt_id, update sends no request.
 
-    It records the same state as for a created integration.
+    The state becomes the same as for a created integration.
     """
     offline = Offline()
 
@@ -615,9 +612,9 @@ def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(
 
 @pytest.mark.parametrize("ends", ["replaced", "updated"])
 def test_delete_by_the_former_name_sends_nothing_for_a_kept_integration(tmp_path: Path, ends: str) -> None:
-    """The engine may delete a renamed resource by its former name although diff keeps the integration.
+    """With `replace_on_changes` the engine may delete a renamed resource by its former name.
 
-    It does so with `replace_on_changes`. Before the resource's update, delete is refused. After the update, delete only
+    Diff has kept its integration. Before the resource's update, delete is refused. After the update, delete only
     releases the integration.
     """
     changed = {**CHECKED, "deactivation": {"afterDays": 1}}
@@ -717,7 +714,7 @@ CREATED = httpx.Response(201, json={"integrationId": "id-1"})
 def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
     """If the engine exits during a create, the provider deactivates the new integration at once.
 
-    It ignores the `deactivation` setting, and logs a note that says what to do next.
+    The provider ignores the `deactivation` setting, and logs a note that says what to do next.
     """
     scripted = Scripted([listing(), CREATED, httpx.Response(200)], leaves_after=2)
 

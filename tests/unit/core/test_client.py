@@ -600,7 +600,7 @@ HTML = b"<html><h1>canary-of-the-proxy</h1></html>"
 def test_text_of_each_failure(method: Method, reply: Reply | Exception, text: str) -> None:
     """The error of each failure names the operation, the response, the errorId and what to do next.
 
-    It does not quote a proxy's HTML page.
+    No error quotes a proxy's HTML page.
     """
     assert text == str(failure(client_of(App(reply)), method))
 
@@ -659,7 +659,7 @@ SECRETS = [CANARY, 'quo"te-7f3b9c', "back\\slash-7f3b9c", "line\nbreak-7f3b9c", 
 def test_message_that_repeats_a_credential_is_withheld(
     secret: str, status: int, form: Literal["raw", "escaped"]
 ) -> None:
-    """If a server repeats a credential, raw or as JSON, neither its message nor its errorId is shown."""
+    """If an error response repeats a credential, raw or as JSON, the error shows neither message nor errorId."""
     echo = secret if form == "raw" else json.dumps(secret)[1:-1]
     app = App(Reply(status, {"message": f"can't use {echo} here", "errorId": f"err-{echo}"}))
 
@@ -1231,10 +1231,7 @@ def test_compressed_response_takes_no_memory(layers: int) -> None:
     ],
 )
 def test_debug_line(method: Method, reply: Reply | Exception, line: str) -> None:
-    """The debug line of an attempt has the method, path, status or failure, time and errorId.
-
-    It has no body and no header.
-    """
+    """The debug line of an attempt has the method, path, status or failure, time and errorId, but no body or header."""
     moment = Clock(1000.0)
     lines: list[str] = []
 
@@ -1904,9 +1901,9 @@ def test_dns_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_redirect_is_not_followed() -> None:
-    """If the server redirects to the same host, the client does not follow.
+    """If the server redirects to the same host, the client does not follow the redirect.
 
-    It would send the key and the credentials again.
+    The client would send the key and the credentials again.
     """
 
     def redirect(connection: socket.socket, _: bytes) -> None:

@@ -111,7 +111,7 @@ def test_empty_value_in_the_configuration_is_refused(key: str) -> None:
 def test_provider_without_its_key_uses_no_other_key() -> None:
     """If a `justt.Provider` has no key of its own, loading fails.
 
-    It uses neither the stack's key nor JUSTT_API_KEY, but JUSTT_API_KEY_OVERRIDE works.
+    The stack's key and JUSTT_API_KEY are not used instead, but JUSTT_API_KEY_OVERRIDE is.
     """
     assert "the provider 'us' has no API key any more" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
@@ -610,7 +610,10 @@ def test_misspelled_variable_is_refused(name: str) -> None:
 
 
 def test_unrelated_variables_are_ignored() -> None:
-    """If a JUSTT_ variable resembles none of the provider's, loading ignores it. It may belong to the user."""
+    """If a JUSTT_ variable resembles none of the provider's, loading ignores the variable.
+
+    The variable may belong to the user.
+    """
     assert load({"JUSTT_ENGINE_INSTALLER": "off", "JUSTT_TEAM": "payments"}) == load()
 
 

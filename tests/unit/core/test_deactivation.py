@@ -285,9 +285,9 @@ def test_refused_delete_warns_that_the_clock_is_wrong() -> None:
 def test_delete_does_not_warn_of_a_harmless_clock(
     response: httpx.Response, olds: dict[str, object], local: datetime
 ) -> None:
-    """Delete doesn't warn of a clock that differs by a minute, nor if the deactivation date is a week away.
+    """Delete logs no warning if the local clock differs by only a minute, or if the deactivation date is a week away.
 
-    It doesn't warn either if the response has no valid and fresh `Date`.
+    Nor does delete warn if the response has no valid and fresh `Date`.
     """
     scripted = Scripted([response], now=local)
 

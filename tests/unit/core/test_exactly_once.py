@@ -492,9 +492,9 @@ def test_refused_first_post_is_not_ambiguous() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("fate", ["5xx before the commit", AFTER])
 def test_creates_lost_in_one_outage_share_the_wait(policy: Policy, fate: str) -> None:
-    """If sixteen concurrent creates lose all responses, they take at most two time-outs longer than one such create.
+    """If sixteen concurrent creates lose all responses, they share the grace periods and the lists.
 
-    They share the grace periods and the lists.
+    All of them together take at most two time-outs longer than one such create.
     """
     vendor = ScriptedVendor(fates={name: [fate] * 2 for name in SIXTEEN_NAMES})
     process = Process(vendor, policy)
@@ -596,7 +596,7 @@ def test_create_whose_error_fails_to_build_stays_unresolved(monkeypatch: pytest.
 def test_repeated_call_of_an_unresolved_create_sends_nothing() -> None:
     """If the engine calls an unresolved create again, as with an `onError` hook, create raises the same error.
 
-    It sends nothing, because a second POST would be a duplicate.
+    Create sends nothing, because a second POST would be a duplicate.
     """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor)
@@ -614,7 +614,7 @@ def test_repeated_call_of_an_unresolved_create_sends_nothing() -> None:
 def test_process_removes_only_its_own_intent(tmp_path: Path, fate: str) -> None:
     """After an undo or a 4xx, a process removes only its own intent.
 
-    It keeps an intent that a second process has written for the resource since.
+    An intent that a second process has written for the resource since then stays.
     """
     vendor = ScriptedVendor(fates={"a": [fate]})
     first, second = Process(vendor, state=tmp_path), Process(vendor, state=tmp_path)
@@ -828,8 +828,8 @@ def test_intent_is_dropped_after_a_reset_of_the_simulator(tmp_path: Path) -> Non
 def test_killed_before_the_program_changed(tmp_path: Path, policy: Policy, change: dict[str, object]) -> None:
     """If the program changes after a killed create, the next run fails and names the candidate.
 
-    It refuses to claim the candidate for the changed inputs. After a decision to deactivate the candidate, it creates
-    another integration.
+    The run refuses to claim the candidate for the changed inputs. After a decision to deactivate the candidate, the
+    next run creates another integration.
     """
     vendor = ScriptedVendor()
     vendor.make("old")
@@ -860,7 +860,7 @@ def test_killed_before_the_program_changed(tmp_path: Path, policy: Policy, chang
 def test_killed_before_the_api_key_changed(tmp_path: Path, policy: Policy) -> None:
     """If the API key has changed or the intent has no digest, the next run can't compare the inputs of a killed create.
 
-    It then fails and names the candidate, even with `adopt`.
+    So the run fails and names the candidate, even with `adopt`.
     """
     vendor = ScriptedVendor()
     kill_create(tmp_path, vendor, after="committed")
@@ -970,7 +970,7 @@ def test_adopted_id_settles_only_an_intent_that_may_have_created_it(tmp_path: Pa
 def test_state_with_the_id_under_another_urn_settles_the_intent(tmp_path: Path) -> None:
     """If the state has a create's id under another URN, as after a rename, the old name can get another integration.
 
-    This holds even if no read has settled the intent.
+    A read may have settled the intent before, or not.
     """
     for number, is_settled in enumerate((True, False)):
         vendor, state = ScriptedVendor(), tmp_path / str(number)
@@ -1070,9 +1070,9 @@ def test_outdated_decision_is_refused(tmp_path: Path) -> None:
 
 
 def test_decision_is_carried_out_for_only_one_of_two_resources(tmp_path: Path) -> None:
-    """Two processes create a renamed resource under two new names at once, after a decision to claim its integration.
+    """After a decision to claim an integration, two processes create its renamed resource under two new names at once.
 
-    One process claims the integration, and the other one creates another integration.
+    The first process claims the integration, and the second process creates another one.
     """
     vendor, stack = ScriptedVendor(), "urn:pulumi:dev::shop::type::"
     vendor.fates = {"a": [AFTER]}
@@ -1124,8 +1124,8 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
 ) -> None:
     """If the resource's account has changed since a killed create, the decision applies to the old account.
 
-    Create deactivates or forgets the old integration and creates another one. It refuses to claim the old one until the
-    account is set back.
+    Create deactivates or forgets the old integration and creates another one. A claim of the old integration is refused
+    until the account is set back.
     """
     for number, (decision, live) in enumerate(
         [(Decision("deactivate", "int-0"), ["int-1"]), (Decision("forget"), ["int-0", "int-1"])]
@@ -1149,7 +1149,7 @@ def test_decision_is_carried_out_in_the_account_of_the_create(
 def test_warning_of_a_left_over_create_is_logged_once(tmp_path: Path) -> None:
     """Each process warns once of a create that an earlier run left over, even if that run ended normally.
 
-    It does not warn of creates of its own command.
+    No process warns of creates of its own command.
     """
     vendor = ScriptedVendor()
     process = Process(vendor, state=tmp_path)
@@ -1617,7 +1617,7 @@ def test_repeated_page_proves_nothing() -> None:
 def test_failed_list_before_the_post_prevents_it(response: httpx.Response) -> None:
     """If the list before the POST fails, create fails with an error that names the list.
 
-    It sends no POST, because a lost response could not be resolved.
+    Create sends no POST, because a lost response could not be resolved.
     """
     vendor = ScriptedVendor()
     vendor.on_list = lambda _: response
@@ -1830,9 +1830,9 @@ def test_creates_lost_together_share_the_grace_period() -> None:
 
 
 def test_no_wait_after_the_grace_period() -> None:
-    """If a second lost create has already passed its grace period, the provider does not wait for it again.
+    """If two creates are lost together, the provider waits for one grace period and lists the account for both.
 
-    It never sleeps a negative time.
+    No sleep has a negative length.
     """
     vendor = ScriptedVendor(fates={"a": [BEFORE], "b": [BEFORE]})
     process = Process(vendor)
@@ -1985,7 +1985,7 @@ def test_no_post_is_sent_after_the_engine_left() -> None:
 def test_lost_create_fails_at_once_after_the_engine_left(policy: Policy, after: float) -> None:
     """If the engine exits after a POST was lost, create fails within a second.
 
-    It doesn't list the account, send a second POST or claim, because the process is killed soon.
+    The process is killed soon, so create doesn't list the account, send a second POST or claim.
     """
     vendor = ScriptedVendor(fates={"a": [AFTER]})
     process = Process(vendor, policy)
@@ -2188,7 +2188,7 @@ def test_error_of_one_create_does_not_block_others() -> None:
     ],
 )
 def test_sixteen_at_once(policy: Policy, newest_first: bool, lost: dict[str, str], others: str) -> None:
-    """Whichever of sixteen creates are lost, each integration is in one resource or named in its own error."""
+    """Whichever of sixteen concurrent creates are lost, each integration is in a resource or in its create's error."""
     vendor = ScriptedVendor(fates={name: [fate] for name, fate in lost.items()}, newest_first=newest_first)
     for number in range(120):
         vendor.make(f"old-{number}")
@@ -2245,9 +2245,10 @@ def test_lost_creates_of_one_source_all_name_all_candidates() -> None:
 def test_second_writer_at_any_moment(policy: Policy, fates: list[str], source: str, turn: int) -> None:
     """Whenever another writer creates an integration, this stack's own is in the state or named in the error.
 
-    `refuse` never claims the other writer's integration. `adopt` claims it in one case only. This stack's POST was
-    never committed, and the other integration has the same source. It appeared between the list before the POST and the
-    last list after it. So every response looks as if it were this stack's.
+    `refuse` never claims the other writer's integration. `adopt` claims the other writer's integration in one case
+    only. This stack's POST was never committed, and the other integration has the same source. The other integration
+    appeared between the list before the POST and the last list after it. So every response looks as if that integration
+    were this stack's.
     """
     vendor = ScriptedVendor(fates={"a": list(fates)})
     process = Process(vendor, policy)

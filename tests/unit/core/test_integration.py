@@ -72,7 +72,7 @@ def test_override_of_a_provider_key_is_noted(live: Live) -> None:
 
 
 def test_create_sends_one_post_and_returns_all_inputs(live: Live) -> None:
-    """Create sends one list and one POST with the exact credentials. It returns the id and all inputs."""
+    """Create sends one list and one POST with the exact credentials, and returns the id and all inputs."""
     inputs = {**CHECKED, "merchantAccountCodes": ["a", "b"], "referenceAccountId": "acc_1", "allowUnlisted": True}
 
     integration_id, remembered = live.core().create(inputs)
@@ -234,7 +234,7 @@ def test_read_drops_an_inactive_integration(live: Live) -> None:
 def test_get_returns_what_the_api_knows(live: Live) -> None:
     """`get()` without an account reads with the configured default account.
 
-    It returns the source and status from the API.
+    The result has the source and the status from the API.
     """
     integration_id, _ = live.created(referenceAccountId="acc_1")
 
@@ -392,7 +392,10 @@ def test_another_environment_is_refused_before_any_request(
 
 
 def test_update_changes_only_the_state(offline: Offline) -> None:
-    """Update sends no request. It keeps the values from the API, and drops inputs that the program has removed."""
+    """Update sends no request.
+
+    The state keeps the values from the API, and loses inputs that the program has removed.
+    """
     olds = {**RECORDED, "deactivation": {"afterDays": 7}, "allowUnlisted": True, "goLiveDate": "g"}
     news = {**CHECKED, "deactivation": {"deactivationType": "dueDate"}}
 

@@ -543,7 +543,10 @@ def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.Monk
     "environ", [{"JUSTT_STATE_DIR": "state", "HOME": "/h"}, {"HOME": "h"}, {"JUSTT_STATE_DIR": "~/state"}]
 )
 def test_relative_folder_is_not_used(environ: dict[str, str]) -> None:
-    """If the variables give only a relative path, there is no journal folder. It would differ between processes."""
+    """If the variables give only a relative path, there is no journal folder.
+
+    A relative path would mean another folder in each process.
+    """
     assert state_folder(environ) is None
 
 
@@ -581,9 +584,9 @@ WHOLE = json.dumps({"version": 1, "urn": URN, "base_url": URL, "integration_id":
     ],
 )
 def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str) -> None:
-    """If files are damaged or have another version's format, the journal ignores their content.
+    """If files are damaged or have another version's format, the journal ignores their content and logs one warning.
 
-    One warning names one of them. An unusable intent is never overwritten.
+    The warning names one of the files. The journal never overwrites an unusable intent.
     """
     intent = filled(journal)
     assert journal.folder is not None
@@ -651,7 +654,7 @@ def test_pipe_in_place_of_a_file_does_not_block(journal: RecordingJournal) -> No
 
 
 def test_intent_moves_to_only_one_of_two_resources(journal: RecordingJournal) -> None:
-    """If two processes move the same intent to their resources, only the first one gets it, with its claim."""
+    """If two processes move the same intent to their resources, the first resource gets the intent and the claim."""
     made = replace(begun(integration_id="i-1"), decision=Decision("claim", "i-1"))
     journal.write_intent(made)
     assert journal.claim(URL, "i-1", made.urn) == made.urn

@@ -97,9 +97,9 @@ def test_remediation_of_each_3xx_and_4xx(status: int, is_create: bool, account: 
 
 
 def test_remediation_after_an_unanswered_attempt() -> None:
-    """If a request is refused after an unanswered attempt, the remediation says that the first attempt may have worked.
+    """If a request is refused after an unanswered attempt, the remediation says that Justt may have processed it.
 
-    It doesn't say that nothing was changed.
+    The remediation doesn't say that nothing was changed.
     """
     shown = refusal_remediation(405, SANDBOX, is_create=False, account=None, was_unanswered=True)
     assert shown == "An earlier attempt was not answered and may have been carried out: look it up at Justt."
@@ -161,7 +161,7 @@ def test_remediation_without_a_response(is_unsent: bool, is_rate_limited: bool, 
 def test_fixed_remediations() -> None:
     """The remediation of an ambiguous create warns against another `pulumi up`.
 
-    That of an invalid response says that nothing was changed in the state.
+    The remediation of an invalid response says that nothing was changed in the state.
     """
     assert AMBIGUOUS_REMEDIATION == (
         "Justt may have created it, and no state knows it. Do not run `pulumi up` again before you have checked, "

@@ -183,7 +183,7 @@ def test_killed_create_is_named_although_its_name_was_reused(walk: Walk) -> None
 def test_unstored_id_is_named_after_a_rename_without_alias(walk: Walk) -> None:
     """If the engine did not store a created id and the resource is renamed without an alias, the next update fails.
 
-    It creates nothing and names the id. After `recover --claim`, the new name gets the integration.
+    The error names the id, and nothing is created. After `recover --claim`, the new name gets the integration.
     """
     walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.rename_without_alias("shop-1", 0)
@@ -247,9 +247,9 @@ def test_decision_for_the_former_name_keeps_the_intent_of_the_new_name(walk: Wal
 
 
 def test_integration_of_another_key_does_not_block(walk: Walk) -> None:
-    """If this key can't see the integration of an earlier create, the integration belongs to another account.
+    """If this key can't see the integration of an earlier create, that integration belongs to another account.
 
-    It blocks no create of the same identifier. Nor does a create of another process of the same command.
+    So a create with the same identifier succeeds. A create in another process of the same command succeeds, too.
     """
     walk.run_command("up", flags=Flags(dies_unstored=True))
     walk.vendor.kept[0].account = "of another key"

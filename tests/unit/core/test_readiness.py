@@ -300,7 +300,7 @@ def test_wait_in_another_process_keeps_the_replaced_integration(tmp_path: Path, 
 def test_wait_keeps_the_replaced_integration_of_a_renamed_resource() -> None:
     """If a wait fails, the integration that a renamed resource replaces is kept.
 
-    The delete has the former name, but an earlier diff under the new name had the same id.
+    The engine deletes that integration under the former name, but called diff for its id under the new name.
     """
     vendor = TimedCore({0.0: record("FAILED")})
     ownership = vendor.session.ownership
@@ -633,7 +633,7 @@ def test_4xx_ends_the_wait_at_once(status: int) -> None:
 def test_invalid_response_ends_the_wait() -> None:
     """If a GET gets an undocumented response, create fails.
 
-    It came from another server or a later version of the API.
+    The response came from another server, or from a later version of the API.
     """
     with pytest.raises(UnexpectedResponse):
         TimedCore({0.0: httpx.Response(200, json={"result": []})}).core.create(INPUTS)

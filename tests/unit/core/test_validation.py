@@ -55,7 +55,7 @@ def test_check_does_not_modify_its_arguments(offline: Offline) -> None:
 
 
 def test_check_sorts_the_account_codes(offline: Offline) -> None:
-    """Check sorts the merchant account codes. They are a set, so their order must never show as a change."""
+    """Check sorts the merchant account codes, because they are a set and their order must never show as a change."""
     checked = offline.core.check({}, {**MINIMAL, "merchantAccountCodes": ["b", "c", "a"]})
 
     assert checked.inputs["merchantAccountCodes"] == ["a", "b", "c"]
@@ -554,7 +554,7 @@ def test_check_refuses_invalid_references(offline: Offline, references: object, 
 
 
 def test_field_is_either_a_value_or_a_reference(offline: Offline) -> None:
-    """If a credential field has both a value and a reference, check refuses it. This can happen with ignore_changes."""
+    """If a credential field has both a value and a reference, as ignore_changes can cause, check refuses the field."""
     both = {**MINIMAL, "secretReferences": {"apiKey": {"fromEnv": "A", "version": 1}}}
 
     assert offline.failures(both) == ["credentials.api_key: is given as a value and as a reference: give one of them"]
