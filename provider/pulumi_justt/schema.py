@@ -119,7 +119,7 @@ READY = (
 
 
 def arguments(properties: Iterable[Property]) -> dict[str, str]:
-    """Return the program's name of each input and of each part of an input, keyed by its path in the state."""
+    """Return the name that programs use for each input and each part of an input, keyed by its path in the state."""
     found: dict[str, str] = {}
     for each in properties:
         if each.is_input:

@@ -12,8 +12,9 @@ __all__ = ["ReadWriteLock"]
 class ReadWriteLock:
     """Admits many shared holders or one exclusive holder.
 
-    While a thread waits for exclusive access, no shared holder is admitted. The exclusive holder may announce shared
-    holders. Those are admitted before the next exclusive holder, so they run together.
+    While a thread waits for exclusive access, no other shared holder is admitted. With `announce`, the exclusive holder
+    reserves access for a number of shared holders. The lock admits these even while a thread waits for exclusive
+    access, and before the next exclusive holder, so they run together.
     """
 
     def __init__(self) -> None:

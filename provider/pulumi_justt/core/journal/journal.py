@@ -145,16 +145,16 @@ class Journal(HolderRecords):
 
     def move(self, intent: Intent, urn: str) -> None:
         """Move an intent, and the claim of its id, to the new URN of a renamed resource."""
-        former, path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
-        if not former or not path:
+        path, new_path = self.path_of(intent), self.path_of(replace(intent, urn=urn))
+        if not path or not new_path:
             return
         try:
             # If two processes move the same intent, each for its own resource, only one rename succeeds.
-            former.replace(path)
+            path.replace(new_path)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._warn_once(f"{former} can't be renamed ({error.strerror})")
+            self._warn_once(f"{path} can't be renamed ({error.strerror})")
             return
         self.write_intent(replace(intent, urn=urn))
         if intent.integration_id and self.claimant(intent.base_url, intent.integration_id) == intent.urn:
