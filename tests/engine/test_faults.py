@@ -15,15 +15,15 @@ LOST = [
         "create: 500 after the commit",
         "create: truncated 201",
         "create: two lost at once, one of them committed",
-        "create: lost, and a second writer",
-        "create: lost before the commit, and a second writer",
+        "create: dropped after the commit, and a second writer",
+        "create: dropped before the commit, and a second writer",
         "replace: answer to the POST lost",
     )
 ]
 """One scenario for each outcome of a lost response. The kind of loss doesn't matter, as `make faults` shows."""
 MAIN = {"create: dropped after the commit", "replace: answer to the POST lost"}
 """The scenarios that `make test` runs; `make test-all` runs all of them."""
-BEYOND_ADOPT = "create: lost before the commit, and a second writer"
+BEYOND_ADOPT = "create: dropped before the commit, and a second writer"
 
 
 def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecorator:

@@ -96,17 +96,17 @@ SCENARIOS = (
         resources=2,
     ),
     _create(
-        "lost, and a second writer",
+        "dropped after the commit, and a second writer",
         "POST /integrations foreign-after-commit times=1",
         "POST /integrations drop-after-commit times=1",
     ),
     _create(
-        "lost before the commit, and a second writer",
+        "dropped before the commit, and a second writer",
         "POST /integrations foreign-before-commit times=1",
         "POST /integrations drop-before-commit times=1",
     ),
     Scenario(
-        "create: lost, and pages that shift",
+        "create: dropped after the commit, and the list changes order while it is read",
         ("POST /integrations drop-after-commit times=1", "GET /integrations shift=move skip=@PAGES times=1"),
         others=150,
     ),
