@@ -221,8 +221,8 @@ def _api_key(
         origin = origin if provider is None else f"the provider {provider!r}"
     if api_key is not None and not is_visible_ascii(api_key):
         raise InvalidSettings(
-            f"{origin} contains a character that no API key has (white space, a line break or a non-ASCII "
-            "character): copy only the key itself, and set it again"
+            f"the API key from {origin} contains a character that no API key has (white space, a line break or a "
+            "non-ASCII character): copy only the key itself, and set it again"
         )
     return None if api_key is None else SecretStr(api_key), origin
 

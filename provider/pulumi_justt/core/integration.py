@@ -374,8 +374,8 @@ class IntegrationLifecycle:
         if claimant not in (None, urn):
             self.tell(
                 f"warning: {operation}: this machine's journal says that it was created for {claimant!r}. If that is "
-                "not a former name of this resource, this state is a copy of another stack's state, and the other "
-                "stack's integration stops too."
+                "not a former name of this resource, this state is a copy of another stack's state. Both states have "
+                "this integration, so it stops for the other stack too."
             )
         self._note_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
@@ -528,24 +528,24 @@ class IntegrationLifecycle:
             StateConflict: The integration is protected, and the program no longer has it.
             StateConflict: The integration is protected, and the command is `pulumi destroy`.
         """
-        operation = (
+        protected = (
             f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
             "the state."
         )
         if reason:
             raise StateConflict(
-                f"{operation} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
+                f"{protected} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
             )
         if self._ownership.has_program:
             raise StateConflict(
-                f"{operation} If this command has replaced it under a new name, run `pulumi up` again, which "
+                f"{protected} If this command has replaced it under a new name, run `pulumi up` again, which "
                 "deactivates it. Otherwise, to delete it, put it back into the program with deletion_protection=False, "
                 "run `pulumi up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it "
                 "keeps running at Justt. If the program still has it, set deletion_protection=False in the "
                 "program, run `pulumi up` with --target and its URN, and then run this command again."
             )
         raise StateConflict(
-            f"{operation} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
+            f"{protected} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
             "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
         )
 

@@ -188,8 +188,8 @@ def test_damaged_key_is_refused_and_not_shown(damage: str, key: str | None, vari
     text = refusal({variable: value} if variable else {}, **config)
 
     assert text == (
-        f"{origin} contains a character that no API key has (white space, a line break or a non-ASCII "
-        "character): copy only the key itself, and set it again"
+        f"the API key from {origin} contains a character that no API key has (white space, a line break or a "
+        "non-ASCII character): copy only the key itself, and set it again"
     )
 
 
