@@ -171,7 +171,7 @@ class Stack(Unpicklable):
         """
         if not state.own_keys() or settings.is_overridden:
             return {}
-        shown = State(self._json("reading the keys of its providers", "stack", "export", "--show-secrets"))
+        shown = State(self._json("reading the keys of the providers", "stack", "export", "--show-secrets"))
         keys = {urn: str(key) for urn, key in shown.own_keys().items()}
         shared_redactor().add_secrets(keys)
         return {urn: settings.with_api_key(key, "the provider " + name_of(urn)) for urn, key in keys.items()}

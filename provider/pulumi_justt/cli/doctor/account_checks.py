@@ -48,9 +48,9 @@ def listed(account: Account, found: Accounts) -> Check:
         return Check("apiKey", "finding", f"{error}.", account=account.reference)
     except RequestError as error:
         found.failed.add(account)
-        is_refused = isinstance(error, RequestRefused) and error.is_of_key
-        verdict: Verdict = "finding" if is_refused else "not checked"
-        return Check("apiKey" if is_refused else "account", verdict, str(error), account=account.reference)
+        if isinstance(error, RequestRefused) and error.is_of_key:
+            return Check("apiKey", "finding", str(error), account=account.reference)
+        return Check("account", "not checked", str(error), account=account.reference)
     found.listings[account] = listing
     if not listing.is_complete:
         text = account_records.cut_short(account, len(listing.records))
@@ -144,7 +144,7 @@ def _status(account: Account, integration_id: str, found: Accounts) -> str | Non
 
 
 def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Accounts) -> Iterator[Check]:
-    """Find integrations that none of the given stacks owns."""
+    """Find integrations that none of the examined stacks owns."""
     if not patients:
         yield Check(
             "unmanaged",
@@ -176,7 +176,7 @@ def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Account
                 reported.add((settings.base_url, record.integration_id))
                 yield _unmanaged(account, record, is_interrupted=record.source in interrupted)
         if not records:
-            text = f"the given stacks manage all integrations of {account.called}."
+            text = f"the examined stacks manage all integrations of {account.called}."
             yield Check("unmanaged", "ok", text, account=reference)
 
 
@@ -193,7 +193,8 @@ def _unmanaged(account: Account, record: RemoteRecord, *, is_interrupted: bool) 
     return Check(
         "unmanaged",
         "finding",
-        f"{shown.source} integration {shown.integration_id} ({record.status}) is in none of the given stacks.",
+        f"{shown.source} integration {shown.integration_id} ({record.status}) is managed by none of the examined "
+        "stacks.",
         f'{first}To adopt it, add adopt_id="{shown.integration_id}" to a resource. If it is not in use, ask Justt to '
         "deactivate it.",
         account=account.reference,

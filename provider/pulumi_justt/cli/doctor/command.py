@@ -33,8 +33,8 @@ def command(
 
     The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
     in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the
-    integrations that no given stack manages, with the adopt_id line that adopts each. It changes nothing. Exit code 1:
-    there are findings. Exit code 3: there are no findings, but some checks could not be made.
+    integrations that none of the examined stacks manages, with the adopt_id line that adopts each. It changes nothing.
+    Exit code 1: there are findings. Exit code 3: there are no findings, but some checks could not be made.
 
     In a pipeline, run `pulumi-justt doctor --only pending` before each `pulumi up`. It only exports the state, and
     exits with 1 if an update was killed.

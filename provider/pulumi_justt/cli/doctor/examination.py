@@ -12,7 +12,7 @@
     account        the account's list could be read to its end
     integration    each integration of a stack is in the configured environment, exists at Justt, and is neither FAILED
                    nor INACTIVE
-    unmanaged      every integration at Justt is managed by one of the given stacks
+    unmanaged      every integration at Justt is managed by one of the examined stacks
 
 If a check cannot be made, its verdict is `not checked`, and the other checks go on. If the user selects some checks,
 doctor reads only what these need. It then also shows the other checks that failed, because a selected check may depend

@@ -43,7 +43,7 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     "--account", type=account, metavar="ID", help="The reference account to list. Default: the configured one."
 )
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Import this integration; repeat for more.")
-@click.option("--all", "is_all", is_flag=True, help="Import all integrations that none of the stacks has.")
+@click.option("--all", "is_all", is_flag=True, help="Import all integrations that the command lists.")
 @click.option(
     "--answers",
     "answers",
@@ -96,11 +96,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
 ) -> int:
     """Import existing integrations into a stack, and print the program for them.
 
-    The command lists the integrations that no given stack has, and you select some. It verifies each with a GET request
-    and sends nothing else to Justt. It prompts for the values that Justt does not return: the name, the identifier and
-    the current credentials. The provider checks these values, and `pulumi import` adds them to the state. If you add
-    the printed program, the next preview shows no changes. From then on the stack owns the integrations: unlike with
-    adopt_id, `pulumi destroy` deactivates them.
+    The command lists the integrations that are in neither this stack nor one named with --other-stack, and you select
+    some. It verifies each with a GET request and sends nothing else to Justt. It prompts for the values that Justt does
+    not return: the name, the identifier and the current credentials. The provider checks these values, and `pulumi
+    import` adds them to the state. If you add the printed program, the next preview shows no changes. From then on the
+    stack owns the integrations: unlike with adopt_id, `pulumi destroy` deactivates them.
 
     No credential is passed as an argument or written to a file in plain text: the command passes them to `pulumi`
     through pipes. In the file of --out, they are encrypted by the stack's secrets provider, so only this stack can read

@@ -51,7 +51,7 @@ class ImportOptions(Unpicklable):
 
     Args:
         ids: The integrations to import.
-        is_all: Whether to import all integrations that no given stack has.
+        is_all: Whether to import all integrations that neither this stack nor another named one has.
         answers: The text of an answers file. Without *ids* and *is_all*, its integrations are imported.
         account: The account to list; default is the configuration's.
         is_by_reference: Whether to prompt for the names of environment variables instead of credentials.

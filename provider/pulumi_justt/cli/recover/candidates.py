@@ -67,7 +67,8 @@ class Lookup:
         live = tuple(record for record in matching if not record.is_inactive)
         incomplete = "" if listing.is_complete else f" {account_records.cut_short(account, len(listing.records))}"
         text = (
-            f"Integrations of this source that the create may have made, and that no given stack has: {len(live)}."
+            "Integrations of this source that the create may have made, and that are in neither this stack nor another "
+            f"one named with --stack: {len(live)}."
             if live
             else "No integration of this source matches: Justt created nothing, or the integration has since been "
             "deactivated or adopted."

@@ -59,8 +59,8 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
 
     There are two kinds of unfinished creates: operations that Pulumi recorded as pending, for example because an update
     was killed, and creates in this machine's journal whose response was lost. For each, the command lists the
-    integrations at Justt that no given stack has, and asks which one the create made. It does not guess, and it changes
-    nothing before you confirm.
+    integrations at Justt that are in neither this stack nor another one named with --stack, and asks which one the
+    create made. It does not guess, and it changes nothing before you confirm.
 
     If you claim an integration for a pending operation, the command writes it into the state. Before that, it saves a
     backup of the state in the project's folder, with secrets encrypted. If the create is only in the journal, the next

@@ -6,8 +6,8 @@ from Justt's response. The API returns none of the fields that identify a resour
 integration the create made:
 
     candidates   the id in the intent; without one, all integrations of the account that have the same source and
-                 are not INACTIVE, except those that a given stack has, that existed before the create, or that this
-                 machine created or adopted for another resource
+                 are not INACTIVE, except those that one of the named stacks has, that existed before it, or that
+                 this machine created or adopted for another resource
 
                  with a pending operation                        with an intent only
     claim        recover adds the resource to the state, as if   the intent records the claim: the next create of the
@@ -233,6 +233,7 @@ def _case_of_create(
     found = lookup.look(account, inputs.get("source"), pending.urn, intent)
     create = (
         f"It was creating the {inputs.get('source')} integration {_visible(inputs.get('externalIdentifier'))!r} in "
+        f"{account.called}."
     )
     later = ""
     if superseded := is_superseded(view.state, pending):
@@ -242,7 +243,7 @@ def _case_of_create(
         )
     return Case(
         pending.urn,
-        f"{create}{account.called}. {found.text}{later}",
+        f"{create} {found.text}{later}",
         needs_decision=True,
         pending=pending,
         intent=intent,

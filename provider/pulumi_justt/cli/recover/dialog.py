@@ -79,9 +79,9 @@ def show(diagnosis: Diagnosis) -> None:
             )
         if inactive := case.found.inactive:
             shown = [each.integration_id for each in inactive[-_FEW:]]
-            rest = f" and {len(inactive) - _FEW} more" if len(inactive) > _FEW else ""
+            more = f" and {len(inactive) - _FEW} more" if len(inactive) > _FEW else ""
             rendering.note(
-                f"INACTIVE candidates: {', '.join(shown)}{rest}. If the create made one of these, it is deactivated "
+                f"INACTIVE candidates: {', '.join(shown)}{more}. If the create made one of these, it is deactivated "
                 "already: choose forget."
             )
 

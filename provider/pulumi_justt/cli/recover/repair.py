@@ -80,7 +80,10 @@ def _verify(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecor
     if not (case.can_claim if decision.action == "claim" else case.can_deactivate):
         raise RecoveryError(f"{operation}: this is not possible here. {case.text} {NOTHING} Choose forget.")
     if integration_id in diagnosis.known:
-        raise RecoveryError(f"{operation}: a given stack has it already. {NOTHING} Choose another one, or forget.")
+        raise RecoveryError(
+            f"{operation}: this stack or another one named with --stack has it already. {NOTHING} Choose another one, "
+            "or forget."
+        )
     if case.intent and case.intent.integration_id not in (None, integration_id):
         raise RecoveryError(
             f"{operation}: the journal on this machine says that Justt answered this create with "
