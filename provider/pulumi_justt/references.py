@@ -118,35 +118,39 @@ class FileReference(Reference):
             LookupError: The file does not exist, cannot be read, is too large, or is not text.
         """
         path = Path(self.place)
-        where = f"the file {self.place!r}, which"
+        inside = ""
         try:
             path = path.expanduser()
-            where = f"the file {self.place!r}{'' if path.is_absolute() else f' in {Path.cwd()}'}, which"
+            inside = "" if path.is_absolute() else f" in {Path.cwd()}"
             # O_NONBLOCK: opening a named pipe without a writer would block.
             opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
             try:
                 # fstat, not stat: the path may lead to another file by now.
                 if not stat.S_ISREG(os.fstat(opened).st_mode):
-                    raise LookupError(f"{where} is not a regular file")
+                    raise LookupError(f"the file {self.place!r}{inside}, which is not a regular file")
                 with open(opened, "rb", closefd=False) as file:
                     content = file.read(_MOST_BYTES + 1)
             finally:
                 os.close(opened)
         except (OSError, RuntimeError, ValueError) as error:
             # `expanduser` raises a RuntimeError for a user that does not exist.
-            reason = getattr(error, "strerror", None) or "the path does not exist"
-            raise LookupError(f"{where} cannot be read: {reason}") from None
+            reason = getattr(error, "strerror", None)
+            raise LookupError(
+                f"the file {self.place!r}{inside}, which cannot be read: {reason or 'the path does not exist'}"
+            ) from None
         if len(content) > _MOST_BYTES:
-            raise LookupError(f"{where} has more than {_MOST_BYTES:,} bytes, more than Justt takes")
+            raise LookupError(
+                f"the file {self.place!r}{inside}, which has more than {_MOST_BYTES:,} bytes, more than Justt takes"
+            )
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             # `from None`, because the exception holds the file's bytes.
-            raise LookupError(f"{where} is not text in UTF-8") from None
+            raise LookupError(f"the file {self.place!r}{inside}, which is not text in UTF-8") from None
         if not text.strip():
-            raise LookupError(f"{where} is empty")
+            raise LookupError(f"the file {self.place!r}{inside}, which is empty")
         if "\0" in text:
-            raise LookupError(f"{where} is not text in UTF-8")
+            raise LookupError(f"the file {self.place!r}{inside}, which is not text in UTF-8")
         line = text.rstrip("\r\n")
         return text if "\n" in line else line
 

@@ -4,11 +4,11 @@
 
 A message is the text of an exception, a warning, a note or a failure of check. Any other literal with words counts too,
 since it may be a part of a message. The page shows variable parts as <name>, optional parts in [brackets], and
-alternatives separated by bars.
+alternatives separated by bars. `_WHOLE` turns a part into the whole message that shows it.
 
 The condition of a message comes from the docstring of its function, or else from the nearest function that refers to
 that one: the entry of the exception's class under `Raises`, or the entry `warning` or `note` under `Warns`. `unread`
-lists each message that can't be read or that belongs to no section.
+lists each message that can't be read or that belongs to no section, and each entry of `_WHOLE` that fits no message.
 """
 
 from __future__ import annotations
@@ -92,11 +92,20 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "A request that failed: the operation": (
-        "Each error has three parts: `operation: response (errorId ...). Remediation`. Each part has its own table.",
-        ("core.messages.creating", "core.state.describe", "operation"),
+        (
+            "Each error has three parts: `operation: response (errorId ...). Remediation`. Each part has its own table. "
+            "In all tables, \\<the integration> stands for its source, external identifier and id: `the stripe "
+            "integration 'stripe-eu-main' (5cf2ab3b-...)`."
+        ),
+        (
+            "core.messages.creating",
+            "core.readiness.ReadinessLifecycle.create",
+            "core.readiness.ReadinessLifecycle.update",
+            "operation",
+        ),
     ),
     "A request that failed: the response": (
-        "",
+        "The second part says what Justt answered, or why there was no response.",
         (
             "api.client",
             "core.client",
@@ -108,15 +117,31 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.readiness",
             "provider._require_engine",
             "core.intents.outcome_unknown",
+            "core.exactly_once.CreateCoordinator.create",
+            "core.exactly_once.CreateCoordinator._post",
+            "errors.NOT_SHOWN",
+            "errors.WITHHELD",
         ),
     ),
-    "A request that failed: the remediation": ("", ("core.messages", "errors")),
+    "A request that failed: the remediation": (
+        "The third part says what you should do.",
+        ("core.messages", "errors", "core.exactly_once.CreateCoordinator._claim"),
+    ),
     "Warnings and notes": (
         "A command shows these lines and continues.",
-        ("warning_or_note", "core.client.JusttClient._tell_attempt", "core.journal"),
+        (
+            "warning_or_note",
+            "core.client.JusttClient._tell_attempt",
+            "core.journal",
+            "core.ownership.Ownership.release_reason",
+            "core.ownership.Ownership._creator_reason",
+        ),
     ),
     "Defects": ("A bug in the provider is shown in this form.", ("core.messages.defect", "provider")),
-    "The command line": ("", ("cli",)),
+    "The command line": (
+        "`doctor` shows each result as `finding`, `not checked` or `ok`, and on the next line what you should do.",
+        ("cli",),
+    ),
     "The simulator": (
         "`pulumi-justt simulator` shows these errors for invalid options and exits. In Python, they are ValueErrors.",
         ("simulator",),
@@ -130,7 +155,8 @@ Every error, warning and note of pulumi-justt. Search this page for the text in 
 source by `make errors`, and `tests/docs/test_error_table.py` checks that it's complete.
 
 In the tables, a name such as \<id> stands for a part that varies, and [text in brackets] is optional. Bars separate
-alternatives: of [one \| two], a message shows at most one. Some rows are only a part of a message."""
+alternatives: of [one \| two], a message shows at most one. An ellipsis (…) stands for the rest of the message. If a
+message has several sentences, some of them can be rows of their own."""
 _ELSEWHERE = {
     "core.journal.folder.state_folder": "the name of a folder",
     "simulator.records.log": "the simulator's log, a line for each request",
@@ -154,7 +180,122 @@ _ELSEWHERE = {
     "errors.describe_type": "stands in a text as <shape>",
     "imports._OwnFinder.find_spec": "Python's own text for a missing module",
     "errors.nearest": "stands in a text as its hint",
+    "core.state.describe": "stands in a text as <the integration>",
+    "errors.quoted": "stands in a text as <what was given>",
+    "values.shown_key": "stands in a text as <name>",
+    "arguments._problem": "listed with each hint",
+    "resource_options._GET": "listed in the texts that contain it",
+    "references.VariableReference.__str__": "stands in a text as <reference>",
+    "references.FileReference.__str__": "stands in a text as <reference>",
+    "api.errors": "the texts of errors that core.messages replaces",
+    "core.messages.UNCHECKED": "listed in the texts that contain it",
+    "cli.account_records.Account.called": "stands in a text as <the account>",
+    "cli.doctor.journal_check._location": "stands in a text as <resources>",
+    "cli.importing.import_answers._PLACES": "listed in the texts that contain it",
+    "cli.importing.import_answers._prompt_for_property": "a prompt",
+    "cli.importing.import_answers._prompt_for_field": "a prompt",
+    "cli.importing.import_answers._prompt_for_place": "a prompt",
+    "cli.importing.prompts.Terminal._picked": "a prompt",
 }
+_ARGUMENT = "<resource>: <argument> {text}"
+_REFERENCE = "credentials.<field> comes from {text}"
+_SHAPE = "Justt answered <status> with an undocumented shape, {text}"
+_NO_CONNECTION = "no connection ({text})"
+_JOURNAL = "warning: the journal of creates can't be relied on: {text}. This command continues. …"
+_INTEGRATION = "{verdict}: integration of <stack>: <name> (<id>) {phrase}"
+_RELEASED = "note: <the integration>: {text}, so it is released and stays as it is at Justt."
+_CALL_OF_CLI = "{text} of <the stack>: `<the command>` said: <its words>. <remediation>"
+_WHOLE = {
+    "arguments._HINTS": "<resource>: <argument> cannot be of type <type>: {text}",
+    "arguments._FOR_ANOTHER": _ARGUMENT,
+    "arguments._TAKES_NONE": _ARGUMENT,
+    "arguments._IS_OUTPUT": _ARGUMENT,
+    "arguments._problem_of_keys": _ARGUMENT,
+    "arguments._problem_of_text": _ARGUMENT,
+    "resource_options._require_existing": "<option>: '<name>' has no '<path>', so the engine would ignore it; {text}",
+    "resource_options._require_credential": (
+        "<option>: 'secretReferences' has no '<field>', so the engine would ignore it; {text} use '<correct path>'"
+    ),
+    "resources.Provider.__init__": "<option>: the engine would read the resource and ignore its arguments; {text}",
+    "resources._ID_REMEDIATION": "the id of the <resource> is empty: {text}",
+    "resources._problem_of_key": "the api_key of the <resource> {text}",
+    "api.models._one_line_problem": "<argument>: {text}",
+    "values": "<argument>: {text}",
+    "references.VariableReference.value": _REFERENCE,
+    "references.FileReference.value": _REFERENCE,
+    "references._value_of": _REFERENCE,
+    "core.intents.Intents._objection": (
+        "<operation>: {text}. Nothing was changed. Run `pulumi-justt recover` again, and choose another integration, "
+        "or use --forget."
+    ),
+    "core.ownership.Ownership.release_reason": _RELEASED,
+    "core.ownership.Ownership._creator_reason": _RELEASED,
+    "core.client.JusttClient._require_clean": _SHAPE,
+    "api.responses.parsed": _SHAPE,
+    "api.responses.record": _SHAPE,
+    "api.responses.error_body": "Justt answered <status>: {text}",
+    "api.deadline": _NO_CONNECTION,
+    "certificate not trusted: <reason>": _NO_CONNECTION,
+    "no connection": "no connection (<reason>)",
+    "with an unknown status": "no connection (the proxy answered {text})",
+    "after <number> attempts": "<response>, {text}",
+    "not known yet": "its status is {text} after <timeout seconds> s<failure>",
+    "core.journal.folder.JournalFolder._read": _JOURNAL,
+    "core.journal.folder.JournalFolder._write": _JOURNAL,
+    "core.journal.folder.JournalFolder._unlink": _JOURNAL,
+    "core.journal.holders.HolderRecords.unusable_adoption": _JOURNAL,
+    "core.journal.journal.Journal.move": _JOURNAL,
+    "cli.account_records.NO_ACCOUNT": "<id>: reference_account_id: {text}",
+    "cli.account_records.cut_short": "[warning | not checked: account]: {text}",
+    "cli.doctor.account_checks._BAD_STATUSES": _INTEGRATION,
+    "cli.doctor.account_checks._problem": _INTEGRATION,
+    "cli.doctor.account_checks._status_problem": _INTEGRATION,
+    "cli.doctor.journal_check.examine": "not checked: journal: {phrase}",
+    "cli.doctor.journal_check._of_stack": (
+        "finding: journal of <stack>: {phrase}: <the create> Its journal file is <file>."
+    ),
+    "cli.doctor.journal_check._folder_problem": "finding: journal: {text}, so no journal of creates is kept.",
+    "cli.documents": "the answers {text}",
+    "cli.importing.completion._name_problems": "<id>: {text}",
+    "cli.importing.import_answers.read_answers": "<id>: {text}",
+    "cli.importing.import_answers._Entry": "<id>: {text}",
+    "cli.importing.import_answers._resolve": "<id>: fields.<name>: {text}",
+    "cli.importing.import_answers._value": "<id>: fields.<name>: {text}",
+    "cli.importing.import_answers._version": "<id>: fields.<name>: {text}",
+    "cli.importing.importer._ownership_problem": "<id> {text}",
+    "not everything was imported: <the error>": "error: {text}",
+    "not all credentials are in the configuration: <the error> Run the remaining commands.": "error: {text}",
+    "cli.intents.describe": "finding: journal of <stack>: <resource>: {text} Its journal file is <file>.",
+    "cli.list.records.collect": "warning: {text}",
+    "cli.stacks._REMEDIATIONS": "<operation>: `<the command>` said: <its words>. {text}",
+    "Run it by hand.": "<operation>: `<the command>` said: <its words>. {text}",
+    "asking for the name": _CALL_OF_CLI,
+    "reading the recorded configuration": _CALL_OF_CLI,
+    "reading the keys of the providers": _CALL_OF_CLI,
+    "setting <key> in the configuration": _CALL_OF_CLI,
+    "asking for the version": "{text}: `<the command>` said: <its words>. <remediation>",
+    "errors.NOT_SHOWN": "Justt answered <status>: … [{text}] …",
+    "errors.WITHHELD": "Justt answered <status>: {text}",
+    # Texts that stand in other texts as their placeholders, a part of the CLI's own message, and a command to run.
+    "credentials.<field> comes from <where it should be>": "",
+    "no Pulumi.yaml project file": "",
+    "pulumi import --generate-code=false --protect=false --file <where><stack option>": "",
+    "<operation> of <the stack> | <operation>": "",
+    "<setting> | the provider '<provider>'": "",
+}
+"""The whole message that shows a part, by the part's place or by its text; empty if the page leaves the part out.
+
+`{text}` stands for the part. `{phrase}` does too, but a part that begins with a capital letter is its own sentence.
+`{verdict}` stands for the verdict in the tuple that has the part, or for `finding`.
+"""
+_PARTS = {"part", "operation", "LookupError", "ValueError", "InvalidResponse", "ConnectTimeout", "InvalidDocument"}
+"""The kinds of texts that may be parts."""
+_VERDICTS = {
+    "finding": "`doctor` found something that you should act on.",
+    "not checked": "`doctor` could not make this check.",
+    "ok": "`doctor` found no problem.",
+}
+"""The condition of a result of `doctor`, by its verdict."""
 _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
     "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
@@ -280,6 +421,14 @@ _NAMES = {
     "likely": "id",
     "record.integration_id": "id",
     "integration_id": "id",
+    "named": "resources",
+    "another": "the error",
+    "healthy": "number",
+    "path.parent": "folder",
+    "own.parent": "folder",
+    "options.file.parent": "folder",
+    "live": "number",
+    "subject": "resource",
     "wanted": "id",
     "inputs.external_identifier": "identifier",
     "inputs.source": "source",
@@ -376,6 +525,7 @@ class Source:
     texts: list[Text] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
+    wholes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Parse the module."""
@@ -386,6 +536,8 @@ class Source:
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise):
                 self._raised_text(node)
+            elif isinstance(node, ast.Call) and _last_name(node.func) == "Check":
+                self._check_text(node)
             elif isinstance(node, ast.Call):
                 self._shown_text(node)
             elif isinstance(node, ast.Yield):
@@ -429,6 +581,14 @@ class Source:
         kind = text.partition(":")[0] if text else ""
         self._add(node, kind if kind in ("note", "warning") else "line", node.args[0] if node.args else None)
 
+    def _check_text(self, node: ast.Call) -> None:
+        """Add a result of `doctor`: its verdict, check, stack and text."""
+        check, verdict, text = node.args[:3]
+        # If the verdict comes from another function, that function has the text too.
+        if (shown := self._read(verdict)) and (said := self._read(text)):
+            has_stack = len(node.args) > 4 or any(each.arg == "stack" for each in node.keywords)
+            self._text(node, "check", f"{shown}: {self._read(check)}{' of <stack>' if has_stack else ''}: {said}")
+
     def _yielded_text(self, node: ast.Yield) -> None:
         function = self._function(node)
         if function is None or function.returns is None or ast.unparse(function.returns) != _FAILURES:
@@ -449,7 +609,10 @@ class Source:
     def _other_text(self, node: ast.Constant | ast.JoinedStr) -> None:
         """Add *node* if it's a literal with words that no other message has used."""
         statement = self._statement(node)
-        is_operation = isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
+        above = self._parents[node]
+        is_operation = (isinstance(above, ast.keyword) and above.arg == "operation") or (
+            isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "operation"
+        )
         if node in self._used or not self._is_outermost(node) or not (is_operation or _is_prose(node)):
             return
         read = self._read([node, *self._choices(node)][-1])
@@ -460,7 +623,7 @@ class Source:
         read = None if argument is None else self._read(argument)
         branches = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
         self._require(node, all(each is not None and self._read(each) is not None for each in branches))
-        if read and re.search(r"\w", re.sub("<[^>]*>", "", read)):
+        if read and re.search(r"\w", re.sub(r"<[^>]*>|\{\w+\}", "", read)):
             self._text(node, kind, read)
 
     def _require(self, node: ast.AST, holds: bool) -> None:
@@ -472,7 +635,28 @@ class Source:
         place = self._place(node)
         if kind == "PydanticCustomError" or place == "core.state._REASONS":
             shown = f"<argument>: {shown}"
-        self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), self._conditions(node, kind)))
+        if kind in _PARTS:
+            is_choice = shown != text.strip(" ,;") and " | " in shown
+            shown = self._whole(node, place, f"[{shown}]" if is_choice else shown)
+        verdict = shown.partition(":")[0] if place.startswith("cli.") else ""
+        conditions = [_VERDICTS[verdict]] if verdict in _VERDICTS else self._conditions(node, kind)
+        if shown:
+            self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), conditions))
+
+    def _whole(self, node: ast.AST, place: str, text: str) -> str:
+        """Return the whole message that shows a part, or the part itself if it is a sentence or a label."""
+        part = _unbracketed(text)
+        fitting = [each for each in _WHOLE if each == part or f"{place}.".startswith(f"{each}.")]
+        key = part if part in fitting else max(fitting, key=len, default="")
+        is_sentence = "{phrase}" in _WHOLE.get(key, "") and part[0].isupper()
+        is_label = place.startswith("cli.") and len(part.split()) <= _WORDS_OF_A_LABEL and key != part
+        if not key or is_sentence or is_label:
+            return part
+        self.wholes.add(key)
+        above = self._parents[node]
+        beside = [ast.unparse(each).strip("'") for each in above.elts] if isinstance(above, ast.Tuple) else []
+        verdict = next((each for each in beside if each in _VERDICTS), "finding")
+        return _WHOLE[key].replace("{verdict}", verdict).replace("{phrase}", text).replace("{text}", text)
 
     # Reading messages
 
@@ -747,10 +931,12 @@ def _is_label(text: Text) -> bool:
 
 
 def unread(sources: Iterable[Source]) -> list[str]:
-    """Return each message whose text can't be read, and each message without a section."""
+    """Return each message that can't be read or has no section, and each entry of `_WHOLE` that fits no message."""
     sources = list(sources)
     homeless = [f"{text.place}:{text.line}: {text.text}" for text in _shown(sources) if text.section is None]
-    return [line for source in sources for line in source.unread] + homeless
+    used = {key for source in sources for key in source.wholes}
+    stale = [f"_WHOLE has an entry that fits no message: {key}" for key in _WHOLE if key not in used]
+    return [line for source in sources for line in source.unread] + homeless + stale
 
 
 def page(sources: Iterable[Source]) -> str:

@@ -386,7 +386,7 @@ class CreateCoordinator:
         ownership, journal = self._session.ownership, self._session.journal
         # A former owner's delete may come later in this update. It must not deactivate the id that Justt just returned.
         ownership.note_returned(integration_id)
-        operation = f"{describe_create(inputs)}: Justt answered with integration {integration_id}, which"
+        answered = f"{describe_create(inputs)}: Justt answered with integration {integration_id}, which"
         is_old = integration_id in snapshot.records or ownership.is_held(integration_id)
         # An integration that existed before the create is not this resource's, so do not claim it.
         if is_old:
@@ -395,12 +395,12 @@ class CreateCoordinator:
             claimant = journal.claim(self._base_url, integration_id, urn)
         if holder := ownership.holder_beside(urn, integration_id) or (claimant != urn and claimant):
             raise StateConflict(
-                f"{operation} already belongs to {holder!r}. Only one resource can manage an integration. Give this "
+                f"{answered} already belongs to {holder!r}. Only one resource can manage an integration. Give this "
                 "resource another external identifier."
             )
         if is_old:
             raise StateConflict(
-                f"{operation} existed before this create, so it may belong to another resource or stack. Give this "
+                f"{answered} existed before this create, so it may belong to another resource or stack. Give this "
                 f'resource another external identifier. If you mean that integration, add adopt_id="{integration_id}".'
             )
         ownership.note_created(urn, integration_id)
