@@ -39,6 +39,7 @@ from pulumi.output import Unknown as EngineUnknown
 from pulumi_justt import host
 from pulumi_justt.errors import CancelledError, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
+from pulumi_justt.log import Log
 from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class IntegrationProvider(_Provider):
         core = IntegrationLifecycle(
             settings,
             client=client,
-            tell=_tell,
+            log=_LOG,
             call=host.calls.current,
             session=_session(settings),
             waiting=additional_worker,
@@ -260,7 +261,7 @@ class ReadinessProvider(_Provider):
         return ReadinessLifecycle(
             settings,
             client=client,
-            tell=_tell,
+            log=_LOG,
             call=host.calls.current,
             session=_session(settings),
         )
@@ -277,14 +278,14 @@ def _session(settings: Settings) -> Session:
     from pulumi_justt.core.session import shared_session  # noqa: PLC0415 - see the module docstring
 
     # Each command starts a new engine, so its identity also identifies the command.
-    return shared_session(settings, _tell, lambda: host.calls.was_cut_off, host.engine_identity())
+    return shared_session(settings, _LOG, lambda: host.calls.was_cut_off, host.engine_identity())
 
 
 def _client(settings: Settings) -> JusttClient:
     # Imported only when a request is due: loading the HTTP library takes longer than a whole preview.
     from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
 
-    return shared_client(settings, _tell)
+    return shared_client(settings, _LOG)
 
 
 def _failure(text: str) -> CheckFailure:
@@ -292,10 +293,13 @@ def _failure(text: str) -> CheckFailure:
     return CheckFailure("", without_markup(text))
 
 
-def _tell(text: str) -> None:
+def _write_line(text: str) -> None:
     # The engine may have closed the pipe. A failed write must not fail the call.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{without_markup(text)}\n")
+
+
+_LOG = Log(_write_line)
 
 
 def _decode(props: Mapping[str, Any]) -> dict[str, Any]:

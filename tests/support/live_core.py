@@ -8,6 +8,7 @@ from typing import Any
 
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.integration import IntegrationLifecycle
+from pulumi_justt.log import Log
 from pulumi_justt.simulator import SimulatorServer
 from support.scripted_client import (
     CHECKED,
@@ -27,7 +28,7 @@ class Live:
     def core(self, config: Mapping[str, str] | None = None, **environ: str) -> IntegrationLifecycle:
         """Return the lifecycle with these settings."""
         chosen = load({"baseUrl": self.simulator.base_url, **(config or {})}, **environ)
-        return IntegrationLifecycle(chosen, client=lambda: self.client, tell=self.told.append, now=lambda: NOW)
+        return IntegrationLifecycle(chosen, client=lambda: self.client, log=Log(self.told.append), now=lambda: NOW)
 
     def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
         """Create an integration with *changes* to the inputs, and return its id and its recorded outputs."""

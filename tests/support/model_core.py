@@ -20,6 +20,7 @@ from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import JusttError
+from pulumi_justt.log import Log
 from support.clock import Clock
 from support.model_engine import Killed, Remote
 from support.pulumi_model import KEY, Trouble
@@ -339,12 +340,12 @@ class CoreProcesses:
             uniform=lambda: 0.5,
         )
         self.opened.callback(client.close)
-        journal = Journal(core.folder, warn=core.told.append, now=core.now, command=self.name)
+        journal = Journal(core.folder, log=Log(core.told.append), now=core.now, command=self.name)
         called = Called()
         called.core = made = IntegrationLifecycle(
             settings,
             client=lambda: client,
-            tell=core.told.append,
+            log=Log(core.told.append),
             now=lambda: moment(core.clock),
             session=Session(settings.base_url, journal),
             call=lambda: Call(called.urn),

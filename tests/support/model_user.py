@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from pulumi_justt.core.journal import Decision, Intent, Journal
+from pulumi_justt.log import Log
 from support import secret_scanner
 from support.model_choices import SLOTS, Edit, Wish
 from support.model_engine import Backend, Engine, Flags, Remote, Resource, Run, urn_of
@@ -396,7 +397,9 @@ class Project:
             self._journal.remove_intent(intent)
         else:
             # Dated now: the provider doesn't carry out old decisions, and drops old entries with a warning.
-            Journal(self.backend.folder, warn=self.backend.told.append, now=self.backend.now).decide(intent, decision)
+            Journal(self.backend.folder, log=Log(self.backend.told.append), now=self.backend.now).decide(
+                intent, decision
+            )
 
     def _intents_of(self, lost: Remote) -> list[Intent]:
         """Return the intents in the journal that may have created an integration."""

@@ -15,6 +15,7 @@ from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.session import Session
+from pulumi_justt.log import Log
 
 CANARY = "canary-b84f10"
 NOW = datetime(2027, 1, 15, 8, 0, 0, tzinfo=timezone.utc)
@@ -56,7 +57,7 @@ class Offline:
     @property
     def core(self) -> IntegrationLifecycle:
         """The lifecycle."""
-        return IntegrationLifecycle(load(self.config), client=no_client, tell=self.told.append, now=lambda: NOW)
+        return IntegrationLifecycle(load(self.config), client=no_client, log=Log(self.told.append), now=lambda: NOW)
 
     def failures(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> list[str]:
         """Return the failures that `check` reports for *news*."""
@@ -99,7 +100,7 @@ class Scripted:
         return IntegrationLifecycle(
             chosen,
             client=lambda: client,
-            tell=self.told.append,
+            log=Log(self.told.append),
             now=lambda: self.now,
             call=lambda: Call(is_cancelled=self._has_left),
             session=self.session,

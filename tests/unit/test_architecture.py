@@ -28,6 +28,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation, Inputs
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.readiness import ReadinessLifecycle
+from pulumi_justt.log import Log
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 from support.mocked_program import TOKEN, Program, SecretValue, full, minimal, run_program
@@ -290,6 +291,7 @@ def test_importing_the_package_loads_no_provider_code() -> None:
         "pulumi_justt.errors",
         "pulumi_justt.host",
         "pulumi_justt.imports",
+        "pulumi_justt.log",
         "pulumi_justt.program_errors",
         "pulumi_justt.resource_options",
         "pulumi_justt.provider",
@@ -424,7 +426,7 @@ def stored(program: Program) -> tuple[dict[str, Any], dict[str, Any]]:
         return httpx.Response(201, json=record) if request.method == "POST" else httpx.Response(200, json=[])
 
     client = JusttClient(settings, transport=httpx.MockTransport(answer))
-    core = IntegrationLifecycle(settings, client=lambda: client, tell=print)
+    core = IntegrationLifecycle(settings, client=lambda: client, log=Log(print))
     checked = core.check({}, news)
     assert checked.failures == []
     return checked.inputs, core.create(checked.inputs)[1]
@@ -484,7 +486,7 @@ def test_the_state_of_a_wait() -> None:
     settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
     record = {"integrationId": "id-1", "source": "stripe", "status": "SUCCESSFUL", "goLiveDate": "2027-01-01T00:00:00Z"}
     client = JusttClient(settings, transport=httpx.MockTransport(lambda _: httpx.Response(200, json=record)))
-    core = ReadinessLifecycle(settings, client=lambda: client, tell=print)
+    core = ReadinessLifecycle(settings, client=lambda: client, log=Log(print))
 
     checked = core.check({}, {**news, "timeoutSeconds": int(news["timeoutSeconds"])})
     outputs = core.create(checked.inputs)[1]

@@ -119,6 +119,7 @@ from pulumi_justt.cli.summary import preview
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.state import require_known
 from pulumi_justt.core.config import Settings
+from pulumi_justt.log import Log
 
 
 @test
@@ -155,7 +156,7 @@ news = {
 }
 settings = Settings.load({"baseUrl": "http://127.0.0.1:9", "apiKey": "bearer-key"}, {})
 client = JusttClient(settings, transport=httpx.MockTransport(answer))
-core = IntegrationLifecycle(settings, client=lambda: client, tell=print)
+core = IntegrationLifecycle(settings, client=lambda: client, log=Log(print))
 inputs = core.check({}, news).inputs
 outputs = core.create(inputs)[1]
 require_known(outputs, core.known_properties)

@@ -55,6 +55,7 @@ from pulumi_justt.core.replacements import Replacements
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import CheckResult
 from pulumi_justt.errors import CreateOutcomeUnknown
+from pulumi_justt.log import SILENT
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import Redactor
 from support import secret_scanner
@@ -105,7 +106,7 @@ def client() -> JusttClient:
 
 def core() -> IntegrationLifecycle:
     """Create a lifecycle that has created an integration."""
-    made = IntegrationLifecycle(settings(), client=client, tell=lambda _: None)
+    made = IntegrationLifecycle(settings(), client=client, log=SILENT)
     made.creator.create("urn", inputs())
     return made
 
@@ -228,7 +229,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "Replacements": replacements,
     "Ownership": ownership,
     "Creator": lambda: core().creator,
-    "ReadinessLifecycle": lambda: ReadinessLifecycle(settings(), client=client, tell=lambda _: None, session=session()),
+    "ReadinessLifecycle": lambda: ReadinessLifecycle(settings(), client=client, log=SILENT, session=session()),
     "IntegrationProvider": lambda: provider(IntegrationProvider),
     "ReadinessProvider": lambda: provider(ReadinessProvider),
     "RateLimiter": lambda: RateLimiter(10),
@@ -321,7 +322,7 @@ HARMLESS |= {"Property", "_Attribute"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
-HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Lookup", "Candidates", "_Given"}
+HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "Lookup", "Candidates", "_Given"}
 """Classes whose objects contain only public values, or that have no objects."""
 
 

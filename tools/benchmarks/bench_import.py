@@ -46,6 +46,7 @@ from pulumi_justt.api.call import Call
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.config import Settings
+from pulumi_justt.log import Log
 folder, kept, count = Path(sys.argv[1]), int(sys.argv[2]), 50
 settings = Settings.load({"apiKey": "bearer-key", "baseUrl": "http://127.0.0.1:9"}, {})
 ids = itertools.count()
@@ -57,7 +58,7 @@ def urn(number):
 def taken(journal):
     client = JusttClient(settings, transport=httpx.MockTransport(answer))
     called = []
-    core = IntegrationLifecycle(settings, lambda: client, print, session=Session(settings.base_url, journal),
+    core = IntegrationLifecycle(settings, lambda: client, Log(print), session=Session(settings.base_url, journal),
                         call=lambda: Call(called[-1]))
     def create(number):
         called.append(urn(number))

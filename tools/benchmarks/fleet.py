@@ -24,6 +24,7 @@ from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.core.readiness import ReadinessLifecycle
+from pulumi_justt.log import SILENT
 from support.deterministic_scheduler import Condition, Lock
 from support.virtual_quota import LATENCY, QUOTA, SHARE, THREADS, StagedClock
 
@@ -159,11 +160,11 @@ class _Process:
         client = JusttClient(
             settings, transport=httpx.MockTransport(account), clock=clock, sleep=clock.sleep, uniform=chance.random
         )
-        self.core = IntegrationLifecycle(settings, client=lambda: client, tell=lambda _: None)
+        self.core = IntegrationLifecycle(settings, client=lambda: client, log=SILENT)
         self.waits = ReadinessLifecycle(
             settings,
             client=lambda: client,
-            tell=lambda _: None,
+            log=SILENT,
             clock=clock,
             sleep=clock.sleep,
             uniform=chance.random,

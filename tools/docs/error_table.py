@@ -131,7 +131,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "A command shows these lines and continues.",
         (
             "warning_or_note",
-            "core.client.JusttClient._tell_attempt",
+            "core.client.JusttClient._log_attempt",
             "core.journal",
             "core.ownership.Ownership.release_reason",
             "core.ownership.Ownership._creator_reason",
@@ -312,11 +312,14 @@ _NEVER_SHOWN = {
     "TimeoutError": "becomes `no time was left to send a request`",
     "ApiError": "a response of the simulator, in place of Justt's own text",
 }
-_DISPLAY_FUNCTIONS = {"tell", "show_line", "_tell", "debug", "print", "echo", "exit", "warn", "_warn"}
+_DISPLAY_FUNCTIONS = {"show_line", "debug", "print", "echo", "exit"}
 _DISPLAY_MODULES = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}
 """The names of functions that show a text, and the modules whose methods do."""
+_LOGS = {"log", "_log"}
+_LOG_METHODS = {"warning": "warning", "info": "note"}
+"""The names of a `pulumi_justt.log.Log`, and for each of its methods the kind of its lines, which is their prefix."""
 _FORWARDERS = {
-    "provider._tell",
+    "provider._write_line",
     "core.client._debug_line",
     "cli.rendering.note",
     "cli.rendering.print_json",
@@ -574,12 +577,17 @@ class Source:
             self._add(node, name, arguments[1 if name == "PydanticCustomError" else 0] if arguments else None)
 
     def _shown_text(self, node: ast.Call) -> None:
-        is_method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _DISPLAY_MODULES
-        if self._place(node) in _FORWARDERS or not (is_method or _last_name(node.func) in _DISPLAY_FUNCTIONS):
+        if self._place(node) in _FORWARDERS:
             return
-        text = self._read(node.args[0]) if node.args else None
-        kind = text.partition(":")[0] if text else ""
-        self._add(node, kind if kind in ("note", "warning") else "line", node.args[0] if node.args else None)
+        argument = node.args[0] if node.args else None
+        if kind := _log_kind(node.func):
+            self._add(node, kind, argument, prefix=f"{kind}: ")
+            return
+        is_method = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in _DISPLAY_MODULES
+        if is_method or _last_name(node.func) in _DISPLAY_FUNCTIONS:
+            text = self._read(argument) if argument else None
+            kind = text.partition(":")[0] if text else ""
+            self._add(node, kind if kind in ("note", "warning") else "line", argument)
 
     def _check_text(self, node: ast.Call) -> None:
         """Add a result of `doctor`: its verdict, check, stack and text."""
@@ -619,12 +627,12 @@ class Source:
         if read:
             self._text(node, "operation" if is_operation else "part", read)
 
-    def _add(self, node: ast.AST, kind: str, argument: ast.expr | None) -> None:
+    def _add(self, node: ast.AST, kind: str, argument: ast.expr | None, prefix: str = "") -> None:
         read = None if argument is None else self._read(argument)
         branches = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
         self._require(node, all(each is not None and self._read(each) is not None for each in branches))
-        if read and re.search(r"\w", re.sub(r"<[^>]*>|\{\w+\}", "", read)):
-            self._text(node, kind, read)
+        if read and re.search(r"\w", re.sub(r"<[^>]*>|\{\w+\}", "", prefix + read)):
+            self._text(node, kind, prefix + read)
 
     def _require(self, node: ast.AST, holds: bool) -> None:
         if not holds:
@@ -872,6 +880,12 @@ class Source:
 
 def _last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _log_kind(function: ast.expr) -> str:
+    """Return the kind of the line that a method of a `Log` shows; empty if *function* is no such method."""
+    is_log = isinstance(function, ast.Attribute) and _last_name(function.value) in _LOGS
+    return _LOG_METHODS.get(_last_name(function), "") if is_log else ""
 
 
 def _holds_text(node: ast.AST) -> bool:

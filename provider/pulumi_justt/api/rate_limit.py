@@ -13,6 +13,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from pulumi_justt.log import SILENT, Log
+
 __all__ = ["DEFAULT_PER_MINUTE", "WINDOW_SECONDS", "RateLimiter"]
 
 WINDOW_SECONDS = 60.0
@@ -30,7 +32,7 @@ class RateLimiter:
         per_minute: Requests allowed in any 60 seconds.
         clock: Returns monotonic seconds.
         sleep: Blocks the calling thread for a number of seconds.
-        tell: Shows one line to the user; called if a wait is long enough to be noticed.
+        log: Shows a note if a wait is long enough to be noticed.
     """
 
     def __init__(
@@ -39,9 +41,9 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        tell: Callable[[str], None] = lambda _: None,
+        log: Log = SILENT,
     ) -> None:
-        self._tell = tell
+        self._log = log
         self._noted_until = float("-inf")
         self._per_minute = per_minute
         self._clock = clock
@@ -85,7 +87,7 @@ class RateLimiter:
             if wait < _NOTICEABLE_SECONDS or now < self._noted_until:
                 return
             self._noted_until = now + wait
-        self._tell(f"note: all requests wait {wait:.0f} s for Justt's rate limit.")
+        self._log.info(f"all requests wait {wait:.0f} s for Justt's rate limit.")
 
     def _try_acquire(self) -> float:
         with self._lock:

@@ -12,6 +12,7 @@ from pulumi_justt.cli.state import Pending, Recorded, State
 from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.listing import Listing, list_all
+from pulumi_justt.log import Log
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.unpicklable import Unpicklable
 
@@ -171,7 +172,7 @@ def read(
         InvalidSettings: There is no API key.
         RequestError: The integration could not be read.
     """
-    client = shared_client(account.settings, show_line)
+    client = shared_client(account.settings, Log(show_line))
     return client.get_integration(integration_id, operation=operation, account=account.reference)
 
 

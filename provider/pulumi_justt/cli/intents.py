@@ -10,13 +10,14 @@ from datetime import datetime, timezone
 from pulumi_justt.cli.account_records import View
 from pulumi_justt.cli.state import State
 from pulumi_justt.core.journal import Decision, Intent, Journal, state_folder
+from pulumi_justt.log import Log
 
 __all__ = ["decided", "describe", "is_settled", "of_stack", "opened", "wait_until_settled"]
 
 
 def opened(warn: Callable[[str], None]) -> Journal:
     """Open the journal of this machine's user, which passes its warnings to *warn*."""
-    return Journal(state_folder(os.environ), warn)
+    return Journal(state_folder(os.environ), Log(warn))
 
 
 def of_stack(intents: Iterable[Intent], view: View) -> list[Intent]:

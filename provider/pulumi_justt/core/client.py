@@ -28,6 +28,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.messages import Messages, Purpose
 from pulumi_justt.credentials import secret_values
+from pulumi_justt.log import SILENT, Log
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.unpicklable import Unpicklable
 
@@ -71,7 +72,7 @@ class JusttClient(Unpicklable):
                 # A proxy from the environment can't reach an address of this machine.
                 uses_proxy=settings.environment != "simulator",
                 requests_per_minute=settings.requests_per_minute,
-                observe=self._tell_attempt,
+                observe=self._log_attempt,
                 **options,
             )
         except InvalidNetworkSettings as error:
@@ -286,7 +287,7 @@ class JusttClient(Unpicklable):
             changes["status"] = self.redactor.shown(record.status)
         return record.model_copy(update=changes) if changes else record
 
-    def _tell_attempt(self, attempt: Attempt) -> None:
+    def _log_attempt(self, attempt: Attempt) -> None:
         """Log an attempt.
 
         Warns:
@@ -311,7 +312,7 @@ _limiters: dict[tuple[str, str], RateLimiter] = {}
 _clients_lock = threading.Lock()
 
 
-def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> JusttClient:
+def shared_client(settings: Settings, log: Log = SILENT) -> JusttClient:
     """Return the process's client for *settings*, whose connection pool all threads share.
 
     Clients with the same key and URL share one rate limiter even if other settings differ, because Justt counts
@@ -319,12 +320,12 @@ def shared_client(settings: Settings, tell: Callable[[str], None] = lambda _: No
 
     Args:
         settings: The configuration: address, API key, rate and timeout.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
     """
     with _clients_lock:
         if settings not in _clients:
             key = (settings.base_url, settings.require_api_key())
-            limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute, tell=tell))
+            limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute, log=log))
             _clients[settings] = JusttClient(settings, limiter=limiter, debug=_debug_line if settings.debug else None)
         return _clients[settings]
 

@@ -13,6 +13,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation
 from pulumi_justt.core.state import Properties, raise_unless_missing_allowed
 from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
+from pulumi_justt.log import Log
 
 if TYPE_CHECKING:
     # Imported only for type checkers: a preview must not load the HTTP library.
@@ -33,7 +34,7 @@ class Deactivator:
     Args:
         settings: The configuration.
         client: Returns the client; called only when a request is needed.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         now: Returns the current time.
     """
 
@@ -41,12 +42,12 @@ class Deactivator:
         self,
         settings: Settings,
         client: Callable[[], JusttClient],
-        tell: Callable[[str], None],
+        log: Log,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._client = client
-        self._tell = tell
+        self._log = log
         self._now = now
         self._clock_warned = threading.Lock()
 
@@ -65,8 +66,8 @@ class Deactivator:
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         moment = policy.moment(now)
         if moment < now:
-            self._tell(
-                f"warning: {operation}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now."
+            self._log.warning(
+                f"{operation}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now."
             )
             moment = now
         client = self._client()
@@ -79,7 +80,7 @@ class Deactivator:
                 deactivation_date=to_vendor_time(moment),
             )
             if moment > now:
-                self._tell(f"note: {operation}: it runs until {to_vendor_time(moment)}; the state no longer has it.")
+                self._log.info(f"{operation}: it runs until {to_vendor_time(moment)}; the state no longer has it.")
         except UnexpectedResponse as unclear:
             if not self._has_stopped(integration_id, account, unclear):
                 # A deactivation for a later date ends here too, because the record does not show that date.
@@ -118,13 +119,13 @@ class Deactivator:
         if refused.is_of_key:
             return None
         if refused.is_not_found:
-            raise_unless_missing_allowed(self._settings, self._tell, refused)
+            raise_unless_missing_allowed(self._settings, self._log, refused)
             return True
         if self._has_stopped(integration_id, account, refused):
             return True
         if refused.after_unanswered and later is not None and refused.status in _DONE_BEFORE:
-            self._tell(
-                f"warning: {refused.operation}: an earlier attempt got no response, and this one was refused "
+            self._log.warning(
+                f"{refused.operation}: an earlier attempt got no response, and this one was refused "
                 f"({refused.response}). The provider assumes that the earlier attempt scheduled it for "
                 f"{to_vendor_time(later)}. Look it up at Justt after that date."
             )
@@ -147,8 +148,8 @@ class Deactivator:
         effect = (
             "is in the future for Justt, and the integration runs until then" if ahead > 0 else "is in Justt's past"
         )
-        self._tell(
-            f"warning: {operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date "
+        self._log.warning(
+            f"{operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date "
             f"{sent}, which was sent to stop the integration now, {effect}. Set the clock. This applies to all "
             "integrations of this command."
         )

@@ -41,6 +41,7 @@ from pulumi_justt.core.listing import MOST_SECONDS, Listing, list_all
 from pulumi_justt.core.read_write_lock import ReadWriteLock
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestError, StateConflict
+from pulumi_justt.log import Log
 
 if TYPE_CHECKING:
     # Imported only for type checkers: a preview must not load the HTTP library.
@@ -144,7 +145,7 @@ class CreateCoordinator:
         client: Returns the client; called when a request is needed.
         session: The process's knowledge of resources and records, and its journal.
         claims: Whether to claim the only candidate of a create whose response was lost.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         call: Returns this thread's call. Once it is cancelled, the coordinator no longer sends, claims or waits.
         waiting: Returns a context manager; while a thread waits in it, the process can serve one more call.
 
@@ -158,17 +159,17 @@ class CreateCoordinator:
         session: Session,
         *,
         claims: bool,
-        tell: Callable[[str], None],
+        log: Log,
         call: Callable[[], Call] = Call,
         waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._client = client
         self._session = session
         self._claims = claims
-        self._tell = tell
+        self._log = log
         self._call = call
         self._waiting = waiting
-        self.intents = Intents(client, session, tell, call)
+        self.intents = Intents(client, session, log, call)
         self._lock = threading.Lock()
         self._accounts: dict[str | None, _Account] = {}
         # One lock for the process, not one per account: a program can address one account by name or as the default.
@@ -231,7 +232,7 @@ class CreateCoordinator:
         if error:
             if not is_warned:
                 # The engine does not show an error if a hook retries the create.
-                self._tell(f"warning: {error}")
+                self._log.warning(f"{error}")
             raise error
 
     def may_have_created(self, urn: str) -> bool:
@@ -431,8 +432,8 @@ class CreateCoordinator:
         rest = unresolved.list_at - self._client().clock()
         waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_abandoned)
         if rest > 1.0 and next(waiting, None) is unresolved:
-            self._tell(
-                f"note: {unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
+            self._log.info(
+                f"{unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
                 f"{rest:.0f} s, to find out whether the integration exists."
             )
         sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
@@ -535,8 +536,8 @@ class CreateCoordinator:
                 self.intents.claimed(urn, unresolved.inputs, record.integration_id)
                 with self._lock:
                     self._begun.discard(urn)
-                self._tell(
-                    f"warning: {unresolved.lost.operation}: {unresolved.lost.response}; claimed "
+                self._log.warning(
+                    f"{unresolved.lost.operation}: {unresolved.lost.response}; claimed "
                     f"{record.integration_id}, the only new integration of the account, because "
                     "justt:onAmbiguousCreate is adopt."
                 )

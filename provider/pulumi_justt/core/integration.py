@@ -59,6 +59,7 @@ from pulumi_justt.errors import (
     RequestRefused,
     StateConflict,
 )
+from pulumi_justt.log import Log
 from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class IntegrationLifecycle:
     Args:
         settings: The configuration.
         client: Returns the client; called only when a request is needed, so that previews need no API key.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         now: Returns the current time.
         call: Returns the call of this thread: its URN, if the host gives one, and whether the engine cancelled it.
         session: The state that all resources of the process share; by default a new one, without a journal on disk.
@@ -84,7 +85,7 @@ class IntegrationLifecycle:
 
     settings: Settings
     client: Callable[[], JusttClient]
-    tell: Callable[[str], None]
+    log: Log
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     call: Callable[[], Call] = Call
     session: Session | None = None
@@ -101,13 +102,13 @@ class IntegrationLifecycle:
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
         self._other_environment: str | None = None
-        self._deactivator = Deactivator(self.settings, self.client, self.tell, self.now)
+        self._deactivator = Deactivator(self.settings, self.client, self.log, self.now)
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
             session,
             claims=self.settings.claims_ambiguous,
-            tell=self.tell,
+            log=self.log,
             call=self.call,
             waiting=self.waiting,
         )
@@ -188,8 +189,8 @@ class IntegrationLifecycle:
         elif not replaces and self.call().urn is not None:
             self._ownership.note_changing(urn, own)
         if replaces and not is_same_policy(olds, news):
-            self.tell(
-                f"warning: {describe(olds)} is replaced and its deactivation changes in the same update: the old "
+            self.log.warning(
+                f"{describe(olds)} is replaced and its deactivation changes in the same update: the old "
                 "integration still follows the recorded deactivation. If the new deactivation is meant for the old "
                 "integration, apply only that change first, in a separate update."
             )
@@ -227,7 +228,7 @@ class IntegrationLifecycle:
         except CreateOutcomeUnknown as lost:
             if self.call().is_cancelled():
                 # The engine no longer receives the error of this call.
-                self.tell(f"warning: the engine cancelled the call: {lost}")
+                self.log.warning(f"the engine cancelled the call: {lost}")
             raise
         self._redactor.add_integration(record.integration_id)
         self._replacements.note_created(urn)
@@ -272,17 +273,17 @@ class IntegrationLifecycle:
                 raise refused.of_given_id() from None
             if not is_managed or not refused.is_not_found:
                 raise
-            raise_unless_missing_allowed(self.settings, self.tell, refused)
+            raise_unless_missing_allowed(self.settings, self.log, refused)
             return None
         if record.is_inactive and is_managed:
-            self.tell(
-                f"warning: {describe(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
+            self.log.warning(
+                f"{describe(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
                 "and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):
             # A refresh does not show a change of outputs, and the user must notice a FAILED integration.
-            self.tell(f"note: {describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+            self.log.info(f"{describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
         inputs = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
             inputs |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}
@@ -315,8 +316,8 @@ class IntegrationLifecycle:
             # Keep the adoption in the journal until this resource is deleted. Another resource, perhaps of another
             # process or stack, may still own the record. The delete of that resource must only release the record.
             if others := [other for other in self._journal.adopters(base_url, integration_id) if other != urn]:
-                self.tell(
-                    f"note: {describe(olds, integration_id)}: this stack owns it now, but this machine's journal "
+                self.log.info(
+                    f"{describe(olds, integration_id)}: this stack owns it now, but this machine's journal "
                     f"says that {others[0]!r} has adopted it too. While the journal says so, this stack doesn't "
                     "deactivate it. If that is a former name of this resource, or is gone, remove the file "
                     f"{self._journal.adoption_file(base_url, integration_id, others[0])}."
@@ -325,8 +326,8 @@ class IntegrationLifecycle:
             if creator not in (None, urn):
                 # Only a warning: this update may delete the owner, which ends its claim. If both resources stay in the
                 # program, their next diffs are refused.
-                self.tell(
-                    f"warning: {describe(olds, integration_id)}: this stack owns it now, but this machine's "
+                self.log.warning(
+                    f"{describe(olds, integration_id)}: this stack owns it now, but this machine's "
                     f"journal says that it was created for {creator!r}. While the journal says so, this stack doesn't "
                     "deactivate it. If that resource is still in a state, run `pulumi state delete` with its URN "
                     "there. If it is in no state, or is a former name of this resource, remove the file "
@@ -355,9 +356,7 @@ class IntegrationLifecycle:
             self._ownership.note_state(urn, integration_id, olds)
         if reason:
             self._require_sent(urn, integration_id, olds)
-            self.tell(
-                f"note: {describe(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt."
-            )
+            self.log.info(f"{describe(olds, integration_id)}: {reason}, so it is released and stays as it is at Justt.")
             if not self._ownership.keeps(urn, integration_id):
                 self._journal.end_adoption(base_url, integration_id, urn)
             if self._ownership.adopter_beside(urn, integration_id):
@@ -372,8 +371,8 @@ class IntegrationLifecycle:
         claimant = self._journal.claimant(base_url, integration_id)
         has_stopped = self._deactivator.deactivate(integration_id, olds, operation)
         if claimant not in (None, urn):
-            self.tell(
-                f"warning: {operation}: this machine's journal says that it was created for {claimant!r}. If that is "
+            self.log.warning(
+                f"{operation}: this machine's journal says that it was created for {claimant!r}. If that is "
                 "not a former name of this resource, this state is a copy of another stack's state. Both states have "
                 "this integration, so it stops for the other stack too."
             )
@@ -468,8 +467,8 @@ class IntegrationLifecycle:
             warning: `JUSTT_API_KEY_OVERRIDE` is set, and the resource has a `justt.Provider` with a key of its own.
         """
         if self.settings.is_overridden and self.settings.provider is not None:
-            self.tell(
-                f"warning: {operation}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
+            self.log.warning(
+                f"{operation}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider "
                 f"{self.settings.provider!r}, too."
             )
 
@@ -494,8 +493,8 @@ class IntegrationLifecycle:
             return
         called = describe(olds, integration_id)
         if is_adopted(olds, integration_id) and ownership.has(urn, integration_id):
-            self.tell(
-                f"warning: {called}: Pulumi has replaced the resource with the same integration, and {changed} "
+            self.log.warning(
+                f"{called}: Pulumi has replaced the resource with the same integration, and {changed} "
                 "changed. The state has the new values now, but nothing was sent: at Justt nothing has changed."
             )
             return
@@ -558,8 +557,8 @@ class IntegrationLifecycle:
         """
         called = describe(outputs, integration_id)
         if not self.creator.has_posted(integration_id, is_surely_new=True):
-            self.tell(
-                f"warning: the engine cancelled the create of {called}. The provider did not deactivate it, because "
+            self.log.warning(
+                f"the engine cancelled the create of {called}. The provider did not deactivate it, because "
                 "the account's list is too long to prove that it is new. Run `pulumi-justt recover` before the next "
                 "`pulumi up`."
             )
@@ -567,15 +566,15 @@ class IntegrationLifecycle:
         try:
             self._deactivator.deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
         except JusttError as error:
-            self.tell(
-                f"warning: the engine cancelled the create of {called}, so no state has it, and the provider could not "
+            self.log.warning(
+                f"the engine cancelled the create of {called}, so no state has it, and the provider could not "
                 f"deactivate it: {error} Run `pulumi-justt recover` before the next `pulumi up`."
             )
             return
         self.creator.intents.drop(urn, inputs)
         self._journal.forget_integration(self.settings.base_url, integration_id)
-        self.tell(
-            f"note: the engine cancelled the create of {called}, so the provider deactivated it. Pulumi keeps a "
+        self.log.info(
+            f"the engine cancelled the create of {called}, so the provider deactivated it. Pulumi keeps a "
             "pending operation: run `pulumi cancel` if the stack is locked, and then "
             "`pulumi refresh --clear-pending-creates`."
         )

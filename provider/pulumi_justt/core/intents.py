@@ -43,6 +43,7 @@ from pulumi_justt.core.journal import Decision, Intent, stack_name, stack_of, wi
 from pulumi_justt.core.listing import list_all
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, RequestRefused, StateConflict
+from pulumi_justt.log import Log
 
 if TYPE_CHECKING:
     # Imported only for type checkers: a preview must not load the HTTP library.
@@ -63,7 +64,7 @@ class Intents:
     Args:
         client: Returns the client; called when a request is needed.
         session: The journal, and the process's knowledge of resources and records.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         call: Returns this thread's call.
     """
 
@@ -71,12 +72,12 @@ class Intents:
         self,
         client: Callable[[], JusttClient],
         session: Session,
-        tell: Callable[[str], None],
+        log: Log,
         call: Callable[[], Call],
     ) -> None:
         self._client = client
         self._journal, self._ownership = session.journal, session.ownership
-        self._tell = tell
+        self._log = log
         self._call = call
         self._lock = threading.Lock()
         self._earlier: defaultdict[str, list[Intent]] | None = None
@@ -191,8 +192,8 @@ class Intents:
             f"created integration {intent.integration_id}" if intent.integration_id else "began to create another one"
         )
         decided = " again, because only a create carries out the earlier decision" if intent.decision else ""
-        self._tell(
-            f"warning: {called}: an earlier run {made} for this resource, and no state is known to hold the result "
+        self._log.warning(
+            f"{called}: an earlier run {made} for this resource, and no state is known to hold the result "
             f"(journal: {self._journal.path_of(intent)}). Unless this command creates the resource again, run "
             f"`pulumi-justt recover`{decided}."
         )
@@ -237,8 +238,8 @@ class Intents:
         resources = ", ".join(f"{each.urn!r} (journal: {self._journal.path_of(each)})" for each in unseen[:_MAX_NAMED])
         rest = len(unseen) - _MAX_NAMED
         more = f" and {rest} more" if rest > 0 else ""
-        self._tell(
-            f"warning: an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
+        self._log.warning(
+            f"an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
             "saved the result in the state. An integration may be live at Justt. If the state has it, run `pulumi "
             "refresh`; otherwise run `pulumi-justt recover`."
         )
@@ -293,8 +294,8 @@ class Intents:
                 # The wait is never longer than the killed run's request can take, even if the clock was set back.
                 end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
                 if rest > _POLL_SECONDS:
-                    self._tell(
-                        f"note: {describe_create(inputs)}: an earlier run was killed during this create. Its request "
+                    self._log.info(
+                        f"{describe_create(inputs)}: an earlier run was killed during this create. Its request "
                         f"may take {rest:.0f} s more; then the provider lists the account."
                     )
             if client.clock() >= end:
@@ -433,8 +434,8 @@ class Intents:
                 if earlier.integration_id
                 else "began to create it, and the outcome is unknown"
             )
-            self._tell(
-                f"warning: {describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
+            self._log.warning(
+                f"{describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If that is this stack's former name, this create may make a "
                 "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file after that. "
                 "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
@@ -504,8 +505,8 @@ class Intents:
             return
         if former is None and intent.urn in self._stored and self._journal.is_likely_stored(intent):
             # The state has the resource, and the engine replaces it without `diff`: replacement_trigger, replace_with.
-            self._tell(
-                f"warning: {operation}. If Pulumi does not deactivate it in this update, no state has it: then "
+            self._log.warning(
+                f"{operation}. If Pulumi does not deactivate it in this update, no state has it: then "
                 "`pulumi-justt doctor` lists it as unmanaged."
             )
             return
@@ -553,7 +554,7 @@ class Intents:
                         "Nothing was changed. Run the command again."
                     )
                 self.claimed(urn, inputs, integration_id)
-                self._tell(f"note: {creating}: claimed {integration_id}, as decided with `pulumi-justt recover`.")
+                self._log.info(f"{creating}: claimed {integration_id}, as decided with `pulumi-justt recover`.")
                 return record
             if not record.is_inactive:
                 self._client().deactivate_integration(
@@ -563,7 +564,7 @@ class Intents:
                     deactivation_type="postingDate",
                     deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
                 )
-            self._tell(f"note: {creating}: deactivated {integration_id}, as decided with `pulumi-justt recover`.")
+            self._log.info(f"{creating}: deactivated {integration_id}, as decided with `pulumi-justt recover`.")
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)
         return None

@@ -40,6 +40,7 @@ from pulumi_justt.core.state import (
     require_same_environment,
 )
 from pulumi_justt.errors import CancelledError, NotReady, RequestFailed, RequestRefused, nearest
+from pulumi_justt.log import Log
 from pulumi_justt.values import COLORED, is_colored
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ReadinessLifecycle:
     Args:
         settings: The configuration.
         client: Returns the client; called only when a request is needed, so that previews need no API key.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         call: Returns the call of this thread.
         session: The state that all resources of the process share; by default a new one.
         clock: Returns monotonic seconds.
@@ -86,7 +87,7 @@ class ReadinessLifecycle:
 
     settings: Settings
     client: Callable[[], JusttClient]
-    tell: Callable[[str], None]
+    log: Log
     call: Callable[[], Call] = Call
     session: Session | None = None
     clock: Callable[[], float] = time.monotonic
@@ -161,17 +162,17 @@ class ReadinessLifecycle:
         except RequestRefused as refused:
             if not refused.is_not_found:
                 raise
-            raise_unless_missing_allowed(self.settings, self.tell, refused)
+            raise_unless_missing_allowed(self.settings, self.log, refused)
             return None
         if record.is_inactive:
-            self.tell(
-                f"warning: {called} is INACTIVE at Justt, which is final: its IntegrationReady leaves the state, and "
+            self.log.warning(
+                f"{called} is INACTIVE at Justt, which is final: its IntegrationReady leaves the state, and "
                 "the next `pulumi up` waits for a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):
-            self.tell(
-                f"note: the status of {called} has changed from {olds['status']} to {record.status} since its "
+            self.log.info(
+                f"the status of {called} has changed from {olds['status']} to {record.status} since its "
                 "IntegrationReady last read it."
             )
         inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
@@ -205,7 +206,7 @@ class ReadinessLifecycle:
                 except RequestFailed as error:
                     wait.failure = f" ({error.response})"
                     if not was_warned:
-                        self.tell(f"warning: {operation}: {error.response}. The provider keeps waiting.")
+                        self.log.warning(f"{operation}: {error.response}. The provider keeps waiting.")
                         was_warned = True
                 else:
                     if record.status == "SUCCESSFUL":
@@ -266,8 +267,8 @@ class ReadinessLifecycle:
                 )
             if now >= wait.next_note:
                 seconds = now - wait.started
-                self.tell(
-                    f"note: {wait.operation}: its status is {wait.status} after {seconds:.0f} s of at most "
+                self.log.info(
+                    f"{wait.operation}: its status is {wait.status} after {seconds:.0f} s of at most "
                     f"{wait.timeout_seconds} s."
                 )
                 wait.next_note = now + _BETWEEN_NOTES

@@ -13,6 +13,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Journal, state_folder
 from pulumi_justt.core.ownership import Ownership
 from pulumi_justt.core.state import Properties
+from pulumi_justt.log import Log
 from pulumi_justt.redaction import Redactor, shared_redactor
 
 __all__ = ["Session", "shared_session"]
@@ -76,7 +77,7 @@ _sessions_lock = threading.Lock()
 
 def shared_session(
     settings: Settings,
-    tell: Callable[[str], None],
+    log: Log,
     was_cut_off: Callable[[], bool] = lambda: False,
     command: str | None = None,
 ) -> Session:
@@ -84,14 +85,14 @@ def shared_session(
 
     Args:
         settings: The configuration.
-        tell: Shows one line to the user.
+        log: Shows warnings and notes to the user.
         was_cut_off: Whether the engine has cancelled a call of this process. It is called when the interpreter exits,
             which happens only on the engine's request.
         command: An id that all provider processes of one command share; None if it is unknown.
     """
     with _sessions_lock:
         if settings not in _sessions:
-            journal = Journal(state_folder(os.environ), warn=tell, command=command)
+            journal = Journal(state_folder(os.environ), log=log, command=command)
             atexit.register(lambda: None if was_cut_off() else journal.end_in_order())
             _sessions[settings] = Session(settings.base_url, journal)
         return _sessions[settings]

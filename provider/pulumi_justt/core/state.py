@@ -6,7 +6,7 @@ gone, and no call reaches an environment other than the recorded one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import RequestRefused, StateConflict, describe_type
+from pulumi_justt.log import Log
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
 
@@ -170,7 +171,7 @@ def require_known(properties: Properties, known: Collection[str], integration_id
         )
 
 
-def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None], refused: RequestRefused) -> None:
+def raise_unless_missing_allowed(settings: Settings, log: Log, refused: RequestRefused) -> None:
     """Accept a 404 as proof that an integration is gone, if JUSTT_ON_MISSING=gone allows it.
 
     Warns:
@@ -180,7 +181,7 @@ def raise_unless_missing_allowed(settings: Settings, tell: Callable[[str], None]
         StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
     """
     if settings.missing_is_gone:
-        tell(f"warning: {refused.operation}: {refused.response}; treated as gone because JUSTT_ON_MISSING=gone.")
+        log.warning(f"{refused.operation}: {refused.response}; treated as gone because JUSTT_ON_MISSING=gone.")
         return
     raise StateConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "

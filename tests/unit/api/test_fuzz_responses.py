@@ -32,6 +32,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.errors import JusttError, RequestRefused
+from pulumi_justt.log import Log
 from pulumi_justt.provider import IntegrationProvider
 from support import secret_scanner
 from support.clock import Clock
@@ -301,7 +302,7 @@ class Server:
         with self.client(policy) as client:
             provider = IntegrationProvider()
             provider.__dict__["_core"] = IntegrationLifecycle(
-                client.settings, client=lambda: client, tell=self.messages.append
+                client.settings, client=lambda: client, log=Log(self.messages.append)
             )
             yield provider
 

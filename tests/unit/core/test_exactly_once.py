@@ -39,6 +39,7 @@ from pulumi_justt.errors import (
     StateConflict,
     UnexpectedResponse,
 )
+from pulumi_justt.log import Log
 from support.clients import inputs_of
 from support.clock import Clock
 from support.deterministic_scheduler import Condition, Lock, Stage, Worker
@@ -214,13 +215,13 @@ class Process:
             sleep=moment.sleep,
             uniform=lambda: 0.0,
         )
-        self.journal = Journal(self.state, warn=self.warnings.append, now=moment)
+        self.journal = Journal(self.state, log=Log(self.warnings.append), now=moment)
         self.session = Session(self.client.settings.base_url, self.journal)
         self.creator = CreateCoordinator(
             lambda: self.client,
             self.session,
             claims=self.policy == "adopt",
-            tell=lambda text: (self.notes if text.startswith("note: ") else self.warnings).append(text),
+            log=Log(lambda text: (self.notes if text.startswith("note: ") else self.warnings).append(text)),
             call=lambda: Call(is_cancelled=self.is_cancelled),
         )
 

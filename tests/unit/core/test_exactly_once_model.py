@@ -34,6 +34,7 @@ from pulumi_justt.core.exactly_once import CreateCoordinator
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, JusttError
+from pulumi_justt.log import Log
 from support.claims_journal import ClaimsJournal
 from support.deterministic_scheduler import Condition, Lock, Stage, Worker
 
@@ -155,7 +156,7 @@ class World(JusttClient):
         self.warnings: list[str] = []
         self.session = Session(SETTINGS.base_url, ClaimsJournal())
         self.creator = CreateCoordinator(
-            lambda: self, self.session, claims=self.on_ambiguous == "adopt", tell=self._tell
+            lambda: self, self.session, claims=self.on_ambiguous == "adopt", log=Log(self._keep_warning)
         )
         account = self.creator._account(None)
         vars(self.creator)["_lock"] = Lock(self.stage, "ids")
@@ -167,7 +168,7 @@ class World(JusttClient):
         # During a create's first sleep, other creates run. During its second sleep, it holds the lock alone.
         self.creates[self.stage.current.name].seen.append(("slept",))
 
-    def _tell(self, text: str) -> None:
+    def _keep_warning(self, text: str) -> None:
         if not text.startswith("note: "):
             self.warnings.append(text)
 

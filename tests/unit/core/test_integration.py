@@ -10,6 +10,7 @@ import pytest
 
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.errors import WITHHELD, CreateOutcomeUnknown, JusttError, RequestRefused, StateConflict
+from pulumi_justt.log import Log
 from pulumi_justt.simulator import payload_digest
 from support.live_core import Live
 from support.scripted_client import (
@@ -409,7 +410,7 @@ def test_update_changes_only_the_state(offline: Offline) -> None:
 
 def test_default_clock_is_the_real_one() -> None:
     """If no clock is injected, `now` returns the current time."""
-    now = IntegrationLifecycle(load(), client=no_client, tell=print).now()
+    now = IntegrationLifecycle(load(), client=no_client, log=Log(print)).now()
 
     assert abs(datetime.now(timezone.utc) - now) < timedelta(minutes=1)
 

@@ -18,6 +18,7 @@ import pytest
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Decision, Intent, Journal, stack_of, state_folder
 from pulumi_justt.core.journal import folder as journal_folder
+from pulumi_justt.log import Log
 from support.harness import eventually
 
 URL = "https://api.justt.ai/v1"
@@ -37,7 +38,7 @@ class RecordingJournal(Journal):
     def __init__(self, folder: Path | None, command: str | None = None) -> None:
         self.clock = 1_000_000.0
         self.warnings: list[str] = []
-        super().__init__(folder, self.warnings.append, lambda: self.clock, command)
+        super().__init__(folder, Log(self.warnings.append), lambda: self.clock, command)
 
 
 @pytest.fixture
@@ -67,8 +68,9 @@ def child(code: str, *arguments: object) -> subprocess.Popen[str]:
         import os, sys, time
         from pathlib import Path
         from pulumi_justt.core.journal import Intent, Journal
+        from pulumi_justt.log import Log
         warnings = []
-        journal = Journal(Path(sys.argv[1]), warnings.append)
+        journal = Journal(Path(sys.argv[1]), Log(warnings.append))
     """
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(code), *map(str, arguments)],

@@ -21,6 +21,7 @@ from pulumi_justt.core.journal import Journal
 from pulumi_justt.core.readiness import ReadinessLifecycle
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import WITHHELD, CancelledError, NotReady, RequestRefused, StateConflict, UnexpectedResponse
+from pulumi_justt.log import SILENT, Log
 from pulumi_justt.simulator import Fault, SimulatorServer
 
 CANARY = "canary-51d0ab7e93"
@@ -103,7 +104,7 @@ class TimedCore:
         return ReadinessLifecycle(
             settings,
             client=lambda: client,
-            tell=lambda text: self.messages.append((self.now, text)),
+            log=Log(lambda text: self.messages.append((self.now, text))),
             call=lambda: Call(is_cancelled=lambda: self.now >= self.leaves_at),
             session=self.session,
             clock=lambda: self.now,
@@ -135,7 +136,7 @@ def until(moment: float, then: httpx.Response) -> TimedCore:
 
 def offline() -> ReadinessLifecycle:
     """Return the lifecycle without a client, for tests in which any request must fail."""
-    return ReadinessLifecycle(load(), client=no_client, tell=print)
+    return ReadinessLifecycle(load(), client=no_client, log=Log(print))
 
 
 # check
@@ -240,7 +241,7 @@ def test_old_integration_stays_until_its_replacement_is_ready() -> None:
     """
     vendor = TimedCore({0.0: record("FAILED"), 10.0: record("SUCCESSFUL")})
     core, old = vendor.core, {**RECORDED, "integrationId": "id-0"}
-    integrations = IntegrationLifecycle(load(), client=no_client, tell=print, session=vendor.session)
+    integrations = IntegrationLifecycle(load(), client=no_client, log=Log(print), session=vendor.session)
     core.diff(old, {**INPUTS, "integrationId": UNKNOWN})
     assert not vendor.session.ownership.is_awaited_by("urn", "id-0")
 
@@ -487,7 +488,7 @@ def test_create_and_diff_make_the_credentials_known_to_the_wait() -> None:
 
     client = JusttClient(load(), transport=httpx.MockTransport(respond))
     session = Session("http://127.0.0.1:9/v1")
-    core = IntegrationLifecycle(load(), client=lambda: client, tell=print, session=session)
+    core = IntegrationLifecycle(load(), client=lambda: client, log=Log(print), session=session)
     core.create(inputs)
     core.diff({**inputs, "integrationId": "id-old"}, inputs)
 
@@ -594,7 +595,7 @@ def test_timeout_bounds_a_request_without_a_response(simulator: SimulatorServer)
     """If a GET gets no response, a wait of two seconds ends after about two, not after the GET's 30 seconds."""
     simulator.add_fault(Fault.parse("GET * hang-before-commit=60"))
     client = JusttClient(Settings.load({"baseUrl": simulator.base_url, "apiKey": "bearer-key"}, {}))
-    core = ReadinessLifecycle(load(), client=lambda: client, tell=lambda _: None)
+    core = ReadinessLifecycle(load(), client=lambda: client, log=SILENT)
     started = time.monotonic()
 
     with pytest.raises(NotReady, match=r"its status is not known yet after 2 s \(no answer within"):

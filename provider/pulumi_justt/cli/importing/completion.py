@@ -15,6 +15,7 @@ from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.integration import IntegrationLifecycle
 from pulumi_justt.credentials import CREDENTIAL_TYPES
+from pulumi_justt.log import SILENT
 from pulumi_justt.references import Reference
 
 __all__ = ["completed"]
@@ -40,7 +41,7 @@ def completed(
         configured: The keys that the stack's configuration has.
         protection: The property that protects each resource; empty for no protection.
     """
-    core = IntegrationLifecycle(settings, client=_no_client, tell=lambda _: None)
+    core = IntegrationLifecycle(settings, client=_no_client, log=SILENT)
     names, variables, keys = set(taken), set(_RESERVED), set(configured)
     for candidate, answer in answered:
         name = answer.resource_name or candidate.suggested_name

@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pulumi_justt.log import SILENT, Log
+
 __all__ = ["JournalFolder", "digest", "file_name", "make_folder", "state_folder"]
 
 _MAX_COMMAND_SECONDS = 2 * 86_400.0
@@ -49,7 +51,7 @@ class JournalFolder:
 
     Args:
         folder: The folder; None disables the journal.
-        warn: Shows one line to the user.
+        log: Shows warnings to the user.
         now: Returns the time in seconds since the epoch.
         command: A name that the provider processes of one command share and no other command has; by default a random
             name, which no other process shares.
@@ -63,7 +65,7 @@ class JournalFolder:
     def __init__(
         self,
         folder: Path | None,
-        warn: Callable[[str], None] = lambda _: None,
+        log: Log = SILENT,
         now: Callable[[], float] = time.time,
         command: str | None = None,
     ) -> None:
@@ -72,7 +74,7 @@ class JournalFolder:
         self.command = command or secrets.token_hex(8)
         self.process = secrets.token_hex(8)
         self.unusable: dict[Path, str] = {}
-        self._warn = warn
+        self._log = log
         self._lock = threading.Lock()
         self._has_warned = False
         self._has_written = False
@@ -167,8 +169,8 @@ class JournalFolder:
             if self._has_warned:
                 return
             self._has_warned = True
-        self._warn(
-            f"warning: the journal of creates can't be relied on: {reason}. This command continues. After a killed "
+        self._log.warning(
+            f"the journal of creates can't be relied on: {reason}. This command continues. After a killed "
             "`pulumi up`, run `pulumi-justt doctor` before the next one. If another resource has adopted an "
             "integration that this stack owns (with another provider, or in an earlier command), keep the resource "
             "that owns it: its deletion may deactivate the integration. Make the folder usable or set JUSTT_STATE_DIR "

@@ -183,8 +183,8 @@ class Journal(HolderRecords):
             warning: A create of a killed run, or one whose response was lost, stayed unresolved for 30 days.
         """
         if intent.integration_id is None:
-            self._warn(
-                f"warning: creating the {intent.source} integration {intent.external_identifier!r}: a create that "
+            self._log.warning(
+                f"creating the {intent.source} integration {intent.external_identifier!r}: a create that "
                 f"began more than {_MAX_AGE / 86_400:.0f} days ago never ended. The journal drops its record now. Look "
                 "at Justt for an integration that no stack has."
             )
