@@ -101,7 +101,7 @@ class _UnresolvedCreate:
         is_changed: Whether the inputs that were sent may differ from the program's inputs now.
         is_second: Whether this is the second POST, sent because the lists prove that the first one did not happen.
         finding: The result of looking for it in the list; None until the account was listed.
-        is_abandoned: Whether its thread ended without a finding.
+        ended_without_finding: Whether its thread ended without a finding; also true while that thread looks for one.
     """
 
     urn: str
@@ -115,13 +115,13 @@ class _UnresolvedCreate:
     is_changed: bool = False
     is_second: bool = False
     finding: _Finding | None = None
-    is_abandoned: bool = False
+    ended_without_finding: bool = False
 
     @property
     def is_sent_again(self) -> bool:
         """Whether its thread will send a second POST."""
         is_absent = self.finding is not None and self.finding.is_absent
-        return is_absent and not self.is_second and not self.is_abandoned
+        return is_absent and not self.is_second and not self.ended_without_finding
 
 
 @dataclass
@@ -430,7 +430,7 @@ class CreateCoordinator:
             note: The response to a create was lost.
         """
         rest = unresolved.list_at - self._client().clock()
-        waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.is_abandoned)
+        waiting = (each for each in tuple(self._unresolved) if each.finding is None and not each.ended_without_finding)
         if rest > 1.0 and next(waiting, None) is unresolved:
             self._log.info(
                 f"{unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
@@ -445,11 +445,11 @@ class CreateCoordinator:
         """
         with self._posts.exclusive(unless=lambda: unresolved.finding is not None) as is_first:
             if is_first:
-                group = [each for each in self._unresolved if each.finding is None and not each.is_abandoned]
-                unresolved.is_abandoned = True
+                group = [each for each in self._unresolved if each.finding is None and not each.ended_without_finding]
+                unresolved.ended_without_finding = True
                 try:
                     self._find_all(group)
-                    unresolved.is_abandoned = unresolved.finding is None
+                    unresolved.ended_without_finding = unresolved.finding is None
                 finally:
                     # Announce each second POST that will be sent, even after an error. Then they are all sent before
                     # the next thread gets exclusive access, and those that are lost again are resolved together. If
