@@ -12,7 +12,7 @@ from pulumi_justt.cli.state import State
 from pulumi_justt.core.journal import Decision, Intent, Journal, state_folder
 from pulumi_justt.log import Log
 
-__all__ = ["decided", "describe", "is_settled", "of_stack", "opened", "wait_until_settled"]
+__all__ = ["decided", "describe", "is_resolved", "of_stack", "opened", "wait_until_settled"]
 
 
 def opened(warn: Callable[[str], None]) -> Journal:
@@ -56,7 +56,7 @@ def wait_until_settled(own: Iterable[Intent], journal: Journal, show_line: Calla
     return True
 
 
-def is_settled(intent: Intent, state: State) -> bool:
+def is_resolved(intent: Intent, state: State) -> bool:
     """Check whether *state* holds the intent's integration, under any name, so that nothing is left to do."""
     return any(
         recorded.integration_id == intent.outcome_id and not recorded.is_external for recorded in state.integrations()

@@ -629,7 +629,7 @@ class IntegrationLifecycle:
     def _drop_intent(self, urn: str, integration_id: str, outputs: Properties) -> Intent | None:
         """Drop the intent of a create whose result is in the state, and return the intent of another create, if any."""
         account = outputs.get("referenceAccountId")
-        return self._journal.settle(urn, self.settings.base_url, account, integration_id)
+        return self._journal.resolve(urn, self.settings.base_url, account, integration_id)
 
     def _note_deleted(self, urn: str, integration_id: str, outputs: Properties, *, has_stopped: bool = False) -> None:
         unresolved = self._drop_intent(urn, integration_id, outputs)

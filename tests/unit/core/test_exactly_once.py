@@ -979,7 +979,7 @@ def test_state_with_the_id_under_another_urn_settles_the_intent(tmp_path: Path) 
         process = rerun(vendor, state)
         process.session.ownership.note_state("urn:renamed", made, {})
         if is_settled:
-            process.journal.settle("urn:renamed", process.client.settings.base_url, None, made)
+            process.journal.resolve("urn:renamed", process.client.settings.base_url, None, made)
             assert process.journal.intents() == []
 
         assert process.create("a") == "int-1"
@@ -995,10 +995,10 @@ def test_state_with_the_id_settles_the_intent(tmp_path: Path) -> None:
     made = process.create("a")
     journal = process.journal
     base_url = process.client.settings.base_url
-    journal.settle("urn:a", base_url, None, "another id")
+    journal.resolve("urn:a", base_url, None, "another id")
     assert [intent.integration_id for intent in journal.intents()] == [made]
 
-    journal.settle("urn:a", base_url, None, made)
+    journal.resolve("urn:a", base_url, None, made)
 
     assert journal.intents() == []
     assert journal.claimant(base_url, made) == "urn:a"
@@ -1025,7 +1025,7 @@ def test_create_is_refused_until_the_state_shows_the_earlier_one(
         again.creator.create(f"{stack}{name}", inputs)
     assert (vendor.requested.count("post"), again.warnings) == (1, [])
 
-    assert again.journal.settle(f"{stack}a", process.client.settings.base_url, None, "int-0") is None
+    assert again.journal.resolve(f"{stack}a", process.client.settings.base_url, None, "int-0") is None
     assert rerun(vendor, tmp_path).creator.create(f"{stack}{name}", inputs).integration_id == "int-1"
 
 
@@ -1185,7 +1185,7 @@ def test_left_over_create_beside_a_pending_delete_is_reported_at_the_end(tmp_pat
         again.creator.intents.warn_at_end("the integration 'a'", again.journal.intent("urn:a", base_url, None))
         assert again.warnings == []
         if is_settled:
-            again.journal.settle("urn:a", base_url, None, "int-0")
+            again.journal.resolve("urn:a", base_url, None, "int-0")
         again.creator.intents.warn_of_unseen({"urn:a"}, base_url)
         assert len(again.warnings) == (not is_settled)
 

@@ -113,15 +113,15 @@ def test_intent_is_settled_by_its_id(journal: RecordingJournal) -> None:
     If it has another id, as during a replacement, the intent stays.
     """
     made = begun(integration_id="i-1")
-    assert journal.settle(URN, URL, "acc_1", "i-1") is None
+    assert journal.resolve(URN, URL, "acc_1", "i-1") is None
     journal.write_intent(begun())
-    assert journal.settle(URN, URL, "acc_1", "i-1") == begun()
+    assert journal.resolve(URN, URL, "acc_1", "i-1") == begun()
     assert journal.intents() == [begun()]
     journal.write_intent(made)
-    assert journal.settle(URN, URL, "acc_1", "i-0") == made
-    assert journal.settle(URN, URL, None, "i-1") is None
+    assert journal.resolve(URN, URL, "acc_1", "i-0") == made
+    assert journal.resolve(URN, URL, None, "i-1") is None
     assert journal.intents() == [made]
-    assert journal.settle(URN, URL, "acc_1", "i-1") is None
+    assert journal.resolve(URN, URL, "acc_1", "i-1") is None
     assert journal.intents() == []
 
 
@@ -140,7 +140,7 @@ def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, m
         return bytes_of(path)
 
     monkeypatch.setattr(journal_folder, "_bytes_of", recorded)
-    journal.settle(f"{URN}1", URL, "acc_1", "i-1")
+    journal.resolve(f"{URN}1", URL, "acc_1", "i-1")
     assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
 
 
@@ -200,12 +200,12 @@ def test_claim_decision_is_settled_by_its_id(journal: RecordingJournal) -> None:
     The intent stays if the state has another id, or if the decision is to deactivate the id.
     """
     journal.decide(begun(), Decision("claim", "i-1"))
-    journal.settle(URN, URL, "acc_1", "i-0")
+    journal.resolve(URN, URL, "acc_1", "i-0")
     assert len(journal.intents()) == 1
-    journal.settle(URN, URL, "acc_1", "i-1")
+    journal.resolve(URN, URL, "acc_1", "i-1")
     assert journal.intents() == []
     journal.decide(begun(), Decision("deactivate", "i-1"))
-    journal.settle(URN, URL, "acc_1", "i-1")
+    journal.resolve(URN, URL, "acc_1", "i-1")
     assert len(journal.intents()) == 1
 
 
@@ -298,9 +298,9 @@ def test_intent_of_a_former_urn_is_settled(journal: RecordingJournal) -> None:
     """If the state has a create's id under another URN, as after a rename, `settle` removes the intent."""
     assert journal.write_intent(begun(integration_id="i-1"))
     journal.claim(URL, "i-1", URN)
-    journal.settle("another stack's", URL, "acc_1", "i-2")
+    journal.resolve("another stack's", URL, "acc_1", "i-2")
     assert journal.intents() != []
-    journal.settle("another stack's", URL, "acc_1", "i-1")
+    journal.resolve("another stack's", URL, "acc_1", "i-1")
     assert journal.intents() == []
 
 
@@ -352,7 +352,7 @@ def test_kill_leaves_no_partial_file(tmp_path: Path, wait: float) -> None:
             journal.write_intent(Intent(**{**vars(begun), "integration_id": f"i-{number}"}))
             journal.claim("url", f"i-{number}", f"urn-{number % 7}")
             journal.hold_adoption("url", f"i-{number}", f"urn-{number % 7}")
-            journal.settle(*place, f"i-{number - number % 2}")
+            journal.resolve(*place, f"i-{number - number % 2}")
     """
     process = child(code, tmp_path)
     assert process.stdout is not None
@@ -429,7 +429,7 @@ def _use(journal: Journal) -> None:
     assert journal.intent(URN, URL, "acc_1") is None
     assert journal.intents() == []
     journal.remove_intent(intent)
-    journal.settle(URN, URL, "acc_1", "i-1")
+    journal.resolve(URN, URL, "acc_1", "i-1")
     assert journal.write_snapshot(["i-1"], is_complete=True) is None
     assert journal.claim(URL, "i-1", URN) is None
     assert journal.claimant(URL, "i-1") is None
@@ -600,7 +600,7 @@ def test_unusable_files_are_one_warning(journal: RecordingJournal, content: str)
     assert journal.claim(URL, "i-2", "another") in (None, "7")
     journal.claimed_ids(URL)
     journal.adopters(URL, "i-3")
-    journal.settle(URN, URL, "acc_1", "i-2")
+    journal.resolve(URN, URL, "acc_1", "i-2")
     (warning,) = journal.warnings
     assert str(journal.folder / "intents") in warning
     assert {path.parent.name for path in journal.unusable} >= {"intents", "snapshots"}

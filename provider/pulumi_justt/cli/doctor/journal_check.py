@@ -116,7 +116,7 @@ class _Given:
 def _of_stack(view: View, own: Sequence[Intent], former: Sequence[Intent], journal: Journal) -> Iterator[Check]:
     """Yield results for the unfinished creates of a stack, including those under a name that it may have had before."""
     stack = view.stack
-    unfinished = [intent for intent in own if not intents.is_settled(intent, view.state)]
+    unfinished = [intent for intent in own if not intents.is_resolved(intent, view.state)]
     for intent in unfinished:
         yield _unfinished(intent, journal, stack)
     if not unfinished:
@@ -151,7 +151,7 @@ def _under_former_name(found: Sequence[Intent], view: View, given: _Given, journ
             (*stack_of(intent.urn)[1:], within_stack(intent.urn)) in names
             or (within_stack(intent.urn), intent.external_identifier) in identifiers
         )
-        and not intents.is_settled(intent, view.state)
+        and not intents.is_resolved(intent, view.state)
         # Leave out a create of another stack if that stack's state most likely holds the integration.
         and not journal.is_likely_stored(intent)
     ]

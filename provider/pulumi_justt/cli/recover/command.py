@@ -10,7 +10,7 @@ import click
 from pulumi_justt.cli import intents, rendering, stacks
 from pulumi_justt.cli.options import FINDINGS, FINE, common
 from pulumi_justt.cli.recover import dialog
-from pulumi_justt.cli.recover.diagnosis import clear_settled, diagnose
+from pulumi_justt.cli.recover.diagnosis import clear_resolved, diagnose
 from pulumi_justt.cli.recover.repair import repair
 
 __all__ = ["command"]
@@ -86,7 +86,7 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
     backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
     is_done = False
     if is_sure or not is_json:
-        for line in clear_settled(diagnosis):
+        for line in clear_resolved(diagnosis):
             rendering.note(line)
         if not diagnosis.concerns_us:
             rendering.note("No create and no other operation of this provider is unfinished.")

@@ -17,7 +17,7 @@ integration the create made:
                                                                  an API key, the next create of the resource does so
     forget       recover drops the operation                     recover removes the intent
 
-If recover drops a pending operation, it also removes the intent of the same create. An intent is settled if the state
+If recover drops a pending operation, it also removes the intent of the same create. An intent is resolved if the state
 holds the integration that the intent names, under any resource name.
 
     pending operation                         what can be done
@@ -49,7 +49,7 @@ from pulumi_justt.cli.state import Pending
 from pulumi_justt.core.journal import Decision, Intent, Journal
 from pulumi_justt.unpicklable import Unpicklable
 
-__all__ = ["FORGET", "Case", "Diagnosis", "clear_settled", "diagnose"]
+__all__ = ["FORGET", "Case", "Diagnosis", "clear_resolved", "diagnose"]
 
 FORGET = Decision("forget")
 _NOT_LOOKED_UP = Candidates("", is_whole=False)
@@ -115,14 +115,14 @@ class Diagnosis(Unpicklable):
         known: The ids that the given stacks hold in its environment.
         journal: The journal of this machine.
         cases: The pending operations, and the intents that have no pending operation.
-        settled: The intents whose integration is in the state, under any resource name.
+        resolved: The intents whose integration is in the state, under any resource name.
     """
 
     view: View
     known: frozenset[str]
     journal: Journal
     cases: tuple[Case, ...]
-    settled: tuple[Intent, ...]
+    resolved: tuple[Intent, ...]
 
     @property
     def concerns_us(self) -> bool:
@@ -165,9 +165,9 @@ def diagnose(
     own = intents.of_stack(journal.intents(), view)
     if intents.wait_until_settled(own, journal, show_line):
         own = intents.of_stack(journal.intents(), view)
-    settled = [intent for intent in own if intents.is_settled(intent, view.state)]
+    resolved = [intent for intent in own if intents.is_resolved(intent, view.state)]
     # Keep the latest intent of each resource. An earlier one, of another account, is shown in a later run.
-    unfinished = {intent.urn: intent for intent in own if intent not in settled}
+    unfinished = {intent.urn: intent for intent in own if intent not in resolved}
     lookup = Lookup(known, journal)
     cases = []
     for operation in view.state.pending():
@@ -176,7 +176,7 @@ def diagnose(
         intent = unfinished.pop(operation.urn, None)
         cases.append(_case_of_operation(view, lookup, operation, intent if operation.may_have_created else None))
     cases += [_case_of_intent(view, lookup, intent) for intent in unfinished.values()]
-    return Diagnosis(view, known, journal, tuple(cases), tuple(settled))
+    return Diagnosis(view, known, journal, tuple(cases), tuple(resolved))
 
 
 def _case_of_operation(view: View, lookup: Lookup, pending: Pending, intent: Intent | None) -> Case:
@@ -300,9 +300,9 @@ def _visible(value: object) -> object:
     return "[secret]" if isinstance(value, Mapping) else value
 
 
-def clear_settled(diagnosis: Diagnosis) -> Iterator[str]:
-    """Remove the settled intents, and yield a line for each."""
-    for intent in diagnosis.settled:
+def clear_resolved(diagnosis: Diagnosis) -> Iterator[str]:
+    """Remove the resolved intents, and yield a line for each."""
+    for intent in diagnosis.resolved:
         diagnosis.journal.remove_intent(intent)
         yield (
             f"{name_of(intent.urn)}: the state has integration {intent.integration_id}, so its journal entry was "

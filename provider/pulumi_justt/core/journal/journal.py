@@ -105,7 +105,7 @@ class Journal(HolderRecords):
         if kept and kept.process == intent.process:
             self._unlink(path)
 
-    def settle(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
+    def resolve(self, urn: str, base_url: str, account: str | None, integration_id: str) -> Intent | None:
         """Remove the intent of a resource if it names *integration_id*, because the state has that id now.
 
         The resource or its stack may have had another name when the integration was created. The intent then has that
