@@ -93,9 +93,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: the operation": (
         (
-            "Each error has three parts: `operation: response (errorId ...). Remediation`. Each part has its own table."
-            " In all tables, \\<the integration> stands for its source, external identifier and id: `the stripe "
-            "integration 'stripe-eu-main' (5cf2ab3b-...)`."
+            "Each error has three parts: `operation: response (errorId ...). Remediation`. Each part has its own "
+            "table. In all tables, \\<the integration> stands for its source, external identifier and id, such as "
+            "`the stripe integration 'stripe-eu-main' (5cf2ab3b-...)`."
         ),
         (
             "core.messages.creating",
