@@ -181,10 +181,9 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
                 f"settings are {', '.join(VARIABLES)}"
             )
     known = {*_KEYLESS, *filter(None, VARIABLES.values())}
-    for name in sorted(environ):
+    for name in sorted(name for name in environ.keys() - known if name.startswith("JUSTT_")):
         # The user may have other variables with this prefix; only a name close to a known one is a mistake.
-        hint = nearest(name, known, cutoff=0.9)
-        if name.startswith("JUSTT_") and name not in known and hint:
+        if hint := nearest(name, known, cutoff=0.9):
             raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
 
 
