@@ -30,9 +30,9 @@ from support.host import Host, HostError
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_engine import Flags, Killed, Remote
 from support.model_user import PLAIN, Project
-from support.pulumi_model import KEY, NAMES, Known, Trouble, effort, run_machine, troubles
+from support.pulumi_model import KEY, NAMES, SupportedFaults, Trouble, effort, run_machine, troubles
 
-KNOWN = Known(
+KNOWN = SupportedFaults(
     unsent=(),
     refusals=("status=400", "status=401", "status=403", "status=404", "redirect=307"),
     outages=(
@@ -81,7 +81,7 @@ class Hosts:
     policy: str
     folder: Path
     open: ExitStack
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     failure: type[Exception] = HostError
     width: int = 4
 
@@ -131,7 +131,7 @@ class Hosts:
             *printed, rest = host.stderr.split("\n")
             assert processes.is_killed or not rest
             assert [line for line in printed if not line.startswith(("warning: ", "note: "))] == []
-            self.told += printed
+            self.messages += printed
 
     def now(self) -> float:
         """Return the seconds since the epoch."""
@@ -169,7 +169,7 @@ class Hosts:
             for each in self.simulator.records.integrations()
         ]
 
-    def tell(self, integration_id: str, status: str) -> None:
+    def set_status(self, integration_id: str, status: str) -> None:
         """Set the status of an integration at Justt."""
         self.simulator.records.set_status(integration_id, status)
 

@@ -38,9 +38,9 @@ def test_processes_that_share_a_quota_all_finish(simulator: SimulatorServer) -> 
         _, stderr = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 0, stderr
     statuses = [exchange.status for exchange in simulator.requests]
-    throttled = statuses.count(429)
-    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {throttled} answers of 429")  # noqa: T201 - the measured figure
+    rate_limited = statuses.count(429)
+    print(f"{PROCESSES} processes, {PROCESSES * READS} reads under 1,000 a minute: {rate_limited} answers of 429")  # noqa: T201 - the measured figure
     assert statuses.count(200) == PROCESSES * READS
     # Each thread that gets a 429 pauses its whole process, with waits that double: about six 429s a minute, or a
     # dozen with bad luck on a slow machine. `test_quota` has a tighter bound, in virtual time.
-    assert throttled <= PROCESSES * THREADS * 12
+    assert rate_limited <= PROCESSES * THREADS * 12

@@ -23,12 +23,12 @@ class Live:
 
     simulator: SimulatorServer
     client: JusttClient
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     def core(self, config: Mapping[str, str] | None = None, **environ: str) -> IntegrationLifecycle:
         """Return the lifecycle with these settings."""
         chosen = load({"baseUrl": self.simulator.base_url, **(config or {})}, **environ)
-        return IntegrationLifecycle(chosen, client=lambda: self.client, log=Log(self.told.append), now=lambda: NOW)
+        return IntegrationLifecycle(chosen, client=lambda: self.client, log=Log(self.messages.append), now=lambda: NOW)
 
     def created(self, **changes: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 - any property
         """Create an integration with *changes* to the inputs, and return its id and its recorded outputs."""

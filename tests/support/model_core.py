@@ -252,7 +252,7 @@ class Core:
     clock: Clock
     vendor: Vendor
     folder: Path
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     failure: type[Exception] = JusttError
     width: int = 1
     _commands: int = 0
@@ -295,7 +295,7 @@ class Core:
             for kept in self.vendor.kept
         ]
 
-    def tell(self, integration_id: str, status: str) -> None:
+    def set_status(self, integration_id: str, status: str) -> None:
         """Set a status."""
         kept = self.vendor.find(integration_id)
         assert kept is not None
@@ -340,12 +340,12 @@ class CoreProcesses:
             uniform=lambda: 0.5,
         )
         self.opened.callback(client.close)
-        journal = Journal(core.folder, log=Log(core.told.append), now=core.now, command=self.name)
+        journal = Journal(core.folder, log=Log(core.messages.append), now=core.now, command=self.name)
         called = Called()
         called.core = made = IntegrationLifecycle(
             settings,
             client=lambda: client,
-            log=Log(core.told.append),
+            log=Log(core.messages.append),
             now=lambda: moment(core.clock),
             session=Session(settings.base_url, journal),
             call=lambda: Call(called.urn),

@@ -107,7 +107,7 @@ class Backend(Protocol):
     Attributes:
         failure: The exception that the provider's methods raise; apart from `Killed`, they raise no other.
         width: The number of calls that the engine makes at the same time.
-        told: The lines that ended commands have shown, until a caller clears them.
+        messages: The lines that ended commands have shown, until a caller clears them.
         folder: The folder of the journal.
         posts: The external identifier and the fault of each POST that arrived.
         ended: The ids of integrations that became INACTIVE by themselves, when they were read.
@@ -115,7 +115,7 @@ class Backend(Protocol):
 
     failure: type[Exception]
     width: int
-    told: list[str]
+    messages: list[str]
     folder: Path
 
     @property
@@ -138,7 +138,7 @@ class Backend(Protocol):
     def records(self) -> list[Remote]:
         """Return all integrations at Justt."""
 
-    def tell(self, integration_id: str, status: str) -> None:
+    def set_status(self, integration_id: str, status: str) -> None:
         """Set the status of an integration at Justt, outside Pulumi."""
 
     def intrude(self, source: str) -> None:
@@ -358,12 +358,12 @@ class Engine:
         if run.flags.dies_unstored:
             self.seen["killed before the id was stored"] += 1
             raise Killed
-        tries = [trouble for each, trouble in self.backend.posts[before:] if each == inputs["externalIdentifier"]]
+        attempts = [trouble for each, trouble in self.backend.posts[before:] if each == inputs["externalIdentifier"]]
         self.seen["created"] += 1
         # After any of these, a POST is repeated only if the uncertain create was resolved.
         doubtful = ("drop", "hang", "status=5", "status-after", "truncated", "empty", "not-json", "no-id", "undoc")
-        self.seen["a lost create was posted again"] += len(tries) > 1 and any(
-            each.startswith(doubtful) for each in tries[:-1]
+        self.seen["a lost create was posted again"] += len(attempts) > 1 and any(
+            each.startswith(doubtful) for each in attempts[:-1]
         )
         return made, outputs
 

@@ -57,7 +57,7 @@ class Project:
     seen: Counter[str]
     program: dict[str, Resource] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     engine: Engine = field(init=False)
     _named: set[str] = field(default_factory=set)
     _may_exist: set[str] = field(default_factory=set)
@@ -196,7 +196,7 @@ class Project:
         name = self._name_of(identifier)
         entry = self.engine.entry_of(name, self.program) if name else None
         if entry is not None and self._remote(entry.id).status != "INACTIVE":
-            self.backend.tell(entry.id, status)
+            self.backend.set_status(entry.id, status)
             self.engine.stopped |= {entry.id} if status == "INACTIVE" else set()
 
     # the invariants
@@ -267,20 +267,22 @@ class Project:
         handed_over = {entry.id for entry in self.engine.entries() if not entry.is_adopted} & set(adopted)
         run = command()
         after = self.backend.records()
-        self.told, self.backend.told[:] = [*self.backend.told], []
+        self.messages, self.backend.messages[:] = [*self.backend.messages], []
         self.errors = [text for _, text in run.errors]
-        for line in self.told:
+        for line in self.messages:
             self._read_message(line, run)
         for name, text in run.errors:
             self._read_message(text, run, name)
         for each in run.unproved:
-            assert any(each in line for line in self.told), f"{each} left the state without proof"
+            assert any(each in line for line in self.messages), f"{each} left the state without proof"
         was_live = {record.id for record in before if record.is_live}
         stopped = {record.id for record in after if not record.is_live} & was_live - self.backend.ended
         assert stopped.isdisjoint(protected), "an integration that the program adopts was deactivated"
         # No delete ends these adoptions in the journal.
         self._recorded |= protected if run.is_killed or run.flags.gone else set()
-        scheduled = {each for each in run.unproved if any(each in line and _SCHEDULED in line for line in self.told)}
+        scheduled = {
+            each for each in run.unproved if any(each in line and _SCHEDULED in line for line in self.messages)
+        }
         has_reason = {*protected, *self._ids(), *self._recorded, *scheduled}
         assert run.flags.gone or has_reason.issuperset(run.unproved), (
             "an integration that no resource has was not deactivated"
@@ -385,7 +387,7 @@ class Project:
         elif wish == "recover --deactivate" and mine:
             self.decide(mine[0], Decision("deactivate", lost.id))
         else:
-            self.backend.tell(lost.id, "INACTIVE")
+            self.backend.set_status(lost.id, "INACTIVE")
             self.seen["deactivated by hand"] += 1
             for intent in intents if wish == "forget" else ():
                 self.decide(intent, Decision("forget"))
@@ -397,7 +399,7 @@ class Project:
             self._journal.remove_intent(intent)
         else:
             # Dated now: the provider doesn't carry out old decisions, and drops old entries with a warning.
-            Journal(self.backend.folder, log=Log(self.backend.told.append), now=self.backend.now).decide(
+            Journal(self.backend.folder, log=Log(self.backend.messages.append), now=self.backend.now).decide(
                 intent, decision
             )
 

@@ -26,7 +26,7 @@ __all__ = [
     "NAMES",
     "PHRASES",
     "SECRETS",
-    "Known",
+    "SupportedFaults",
     "Trouble",
     "effort",
     "fuzz",
@@ -176,7 +176,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Known:
+class SupportedFaults:
     """The faults that a Justt implementation supports, by kind.
 
     Args:
@@ -202,7 +202,7 @@ class Known:
     kills: Sequence[str]
 
 
-def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[list[Trouble]]:
+def troubles(known: SupportedFaults, *, storm: int, least: int = 0) -> st.SearchStrategy[list[Trouble]]:
     """Draw the faults of one command: for each operation, a fault or none for each of its requests, in order.
 
     Args:
@@ -215,7 +215,7 @@ def troubles(known: Known, *, storm: int, least: int = 0) -> st.SearchStrategy[l
     return sources.map(lambda random: _trouble(random, known, storm, least))
 
 
-def _trouble(random: Random, known: Known, storm: int, least: int) -> list[Trouble]:
+def _trouble(random: Random, known: SupportedFaults, storm: int, least: int) -> list[Trouble]:
     lost = [*known.outages, *known.unreadable]
     sorts = [sort for sort in (known.unsent, known.refusals, known.outages, known.quota, known.unreadable) if sort]
 

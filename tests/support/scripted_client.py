@@ -52,12 +52,12 @@ class Offline:
     """The core without a client, with the messages that it showed."""
 
     config: dict[str, str] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
     @property
     def core(self) -> IntegrationLifecycle:
         """The lifecycle."""
-        return IntegrationLifecycle(load(self.config), client=no_client, log=Log(self.told.append), now=lambda: NOW)
+        return IntegrationLifecycle(load(self.config), client=no_client, log=Log(self.messages.append), now=lambda: NOW)
 
     def failures(self, news: Mapping[str, Any], olds: Mapping[str, Any] | None = None) -> list[str]:
         """Return the failures that `check` reports for *news*."""
@@ -71,7 +71,7 @@ class Scripted:
     answers: Sequence[httpx.Response | httpx.TransportError]
     environ: dict[str, str] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     leaves_after: int | None = None
     session: Session | None = None
     now: datetime = NOW
@@ -100,7 +100,7 @@ class Scripted:
         return IntegrationLifecycle(
             chosen,
             client=lambda: client,
-            log=Log(self.told.append),
+            log=Log(self.messages.append),
             now=lambda: self.now,
             call=lambda: Call(is_cancelled=self._has_left),
             session=self.session,

@@ -88,7 +88,7 @@ def figure(name: Name, step: Step, seconds: float, **others: Any) -> Figure:  # 
         "cell": Cell(100, 100),
         "round": 0,
         "requests": 0,
-        "throttled": 0,
+        "rate_limited": 0,
         "waited": False,
         "state_bytes": 1000,
         "provider_kib": None,
@@ -139,7 +139,7 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
         "plain": [2, 0, 0, 2, 4, 2],
         "ours": [3, 0, 0, 2, 5, 2],
     }
-    assert not any(each.throttled or each.waited for each in figures)
+    assert not any(each.rate_limited or each.waited for each in figures)
     assert all(each.seconds > 0 and 0 < each.state_bytes < 20_000 for each in figures)
     if Path("/proc").exists():
         assert all(20_000 < (peak or 0) < 1_000_000 for each in figures for peak in (each.provider_kib, each.cli_kib))
@@ -185,7 +185,7 @@ def test_contenders_take_turns(tmp_path: Path) -> None:
     ]
     assert [each.contender for each in figures[:12]] == ["floor", "plain"] * 6
     assert [each.failure for each in figures if each.failure] == ["error: no more"]
-    assert {(each.requests, each.throttled) for each in figures} == {(1, 0)}
+    assert {(each.requests, each.rate_limited) for each in figures} == {(1, 0)}
     first, rotated = made["floor"].secrets[0], made["floor"].secrets[4]
     assert made["floor"].secrets[:6] == [first] * 4 + [rotated] * 2
     assert len({first, rotated, *made["floor"].secrets[6:]}) == 4
@@ -234,7 +234,7 @@ def test_tables_show_medians_and_failures() -> None:
         figure("floor", "create", 4.0, round=2),
         figure("ours", "create", 4.0, requests=101, waited=True),
         figure("ours", "create", 8.0, round=1, requests=101),
-        figure("ours", "create", 4.0, round=2, requests=103, throttled=2),
+        figure("ours", "create", 4.0, round=2, requests=103, rate_limited=2),
         figure("plain", "create", 1.0, requests=7, failure="an error:\n│ Error: `Conflict`\n│ more\n╵"),
         figure("plain", "create", 1.0, round=1),
     ]

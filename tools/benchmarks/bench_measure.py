@@ -91,7 +91,7 @@ class Figure:
 
     Attributes:
         requests: The requests that the API received, including those that it refused.
-        throttled: The responses with status 429.
+        rate_limited: The responses with status 429.
         waited: Whether the provider reported that the quota made it wait.
         state_bytes: The size of the state afterwards.
         provider_kib: The peak memory of a provider process; None if the system doesn't report it.
@@ -108,7 +108,7 @@ class Figure:
     step: Step
     seconds: float
     requests: int
-    throttled: int
+    rate_limited: int
     waited: bool
     state_bytes: int
     provider_kib: int | None
@@ -192,7 +192,7 @@ def _figure(simulator: SimulatorServer, cell: Cell, round_: int, contender: Cont
         step,
         ended.seconds,
         requests=len(statuses),
-        throttled=statuses.count(429),
+        rate_limited=statuses.count(429),
         waited=_WAITED in ended.text,
         # A create that failed for all resources has left no state.
         state_bytes=contender.state.stat().st_size if contender.state.exists() else 0,

@@ -362,9 +362,9 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> str:
 def _requests(found: Sequence[Figure]) -> str:
     if not found:
         return "-"
-    sent, throttled = (sorted({getattr(each, name) for each in found}) for name in ("requests", "throttled"))
+    sent, rate_limited = (sorted({getattr(each, name) for each in found}) for name in ("requests", "rate_limited"))
     shown = _span(sent)
-    return f"{shown}, {_span(throttled)} of them 429" if throttled[-1] else shown
+    return f"{shown}, {_span(rate_limited)} of them 429" if rate_limited[-1] else shown
 
 
 def _span(values: Sequence[int]) -> str:

@@ -52,7 +52,7 @@ def bill(wheel: Path, metadata: Metadata, lock: Path) -> str:
     components = [(entry, _component(entry, scopes[entry.name])) for entry in pinned]
     bom.components.update(component for _, component in components)
     for name, component in [(root.name, root), *((entry.name, component) for entry, component in components)]:
-        bom.register_dependency(component, [its for entry, its in components if name in entry.wanted_by])
+        bom.register_dependency(component, [described for entry, described in components if name in entry.wanted_by])
     from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - importing it takes a second
 
     text = make_outputter(bom, OutputFormat.JSON, VERSION).output_as_string(indent=2)

@@ -73,7 +73,7 @@ def test_adopt_sends_one_get(status: str) -> None:
     (request,) = scripted.requests
     assert (request.method, request.url.path) == ("GET", "/integrations/id-1")
     assert request.headers["reference-account-id"] == "acc_1"
-    assert scripted.told == []
+    assert scripted.messages == []
 
 
 def test_adopt_refuses_an_integration_with_another_source() -> None:
@@ -274,7 +274,7 @@ def test_removing_adopt_id_changes_only_the_state() -> None:
     offline = Offline()
 
     assert offline.core.update("id-1", ADOPTED, CHECKED) == RECORDED
-    assert offline.told == []
+    assert offline.messages == []
 
 
 MINE = "urn:pulumi:dev::shop::type::mine"
@@ -314,14 +314,14 @@ def test_removing_adopt_id_warns_if_another_resource_created_the_integration(
         "state, run `pulumi state delete` with its URN there. If it is in no state, or is a former name of this "
         f"resource, remove the file {file}."
     )
-    assert scripted.told == [words] * warns
+    assert scripted.messages == [words] * warns
     last.delete("id-1", RECORDED)
     assert later.methods == ["DELETE"] * (not warns)
     words = (
         f"note: {NAMED}: it was created for {creator!r} ({file}) and only adopted here, as this machine's journal "
         "says, so it is released and stays as it is at Justt."
     )
-    assert later.told == [words] * warns
+    assert later.messages == [words] * warns
 
 
 @pytest.mark.parametrize("removes", ["owner", "file"])
@@ -389,7 +389,7 @@ def test_adopted_id_is_not_deactivated_until_its_adopter_is_deleted(tmp_path: Pa
     former, core = command_of("former", tmp_path)
     core.delete("id-1", RECORDED)
     (file,) = (tmp_path / "adoptions").rglob("*.json")
-    (message,) = former.told
+    (message,) = former.messages
     assert message == (
         f"note: {NAMED}: 'taker' has adopted it ({file}), as this machine's journal says, so it is released and stays "
         "as it is at Justt."
@@ -405,7 +405,7 @@ def test_adopting_its_own_id_is_recorded_in_the_journal(tmp_path: Path) -> None:
     command_of("owner", tmp_path)[1].update("id-1", RECORDED, ADOPTING)
     copy, core = command_of("copy", tmp_path)
     core.delete("id-1", RECORDED)
-    assert "'owner' has adopted it" in copy.told[0]
+    assert "'owner' has adopted it" in copy.messages[0]
 
 
 def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
@@ -427,7 +427,7 @@ def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
     assert core.diff(new, CHECKED) == []
     core.delete("id-1", RECORDED)
     assert scripted.methods == ["GET"] * 3
-    assert scripted.told == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
+    assert scripted.messages == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,9 @@ def test_delete_keeps_an_id_that_the_resource_still_holds(tmp_path: Path, change
     if changes:
         core.update("id-1", RECORDED, inputs)
     core.delete("id-1", RECORDED)
-    assert scripted.told == [f"note: {NAMED}: the resource keeps it, so it is released and stays as it is at Justt."]
+    assert scripted.messages == [
+        f"note: {NAMED}: the resource keeps it, so it is released and stays as it is at Justt."
+    ]
     # The resource still has the id, so the journal keeps the adoption record.
     assert Journal(tmp_path).adopters(core.settings.base_url, "id-1") == ["owner"]
 
@@ -595,7 +597,7 @@ def test_delete_refuses_inputs_that_were_never_sent_if_its_own_id_is_adopted(
     core.delete("id-1", {**ADOPTED, **changes})
     core.delete("id-1", RECORDED)
     assert later.methods == ["GET"]
-    assert "The state has the new values now, but nothing was sent" in later.told[0]
+    assert "The state has the new values now, but nothing was sent" in later.messages[0]
 
 
 def test_delete_before_replace_refuses_changed_inputs_of_an_adopted_integration(tmp_path: Path) -> None:
@@ -626,7 +628,9 @@ def test_delete_by_the_former_name_sends_nothing_for_a_kept_integration(tmp_path
     core.call = lambda: Call(OWNER)
     if ends == "updated":
         core.delete("id-1", RECORDED)
-        assert scripted.told == [f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."]
+        assert scripted.messages == [
+            f"note: {NAMED}: {MINE!r} has it too, so it is released and stays as it is at Justt."
+        ]
     else:
         with pytest.raises(StateConflict, match="is this resource under a new name"):
             core.delete("id-1", RECORDED)
@@ -666,7 +670,7 @@ def test_delete_releases_an_adopted_integration() -> None:
 
     offline.core.delete("id-1", ADOPTED)
 
-    assert offline.told == [f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."]
+    assert offline.messages == [f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."]
 
 
 @pytest.mark.parametrize(
@@ -705,7 +709,7 @@ def test_adopted_integration_stays_if_the_engine_leaves() -> None:
     scripted.core.create(ADOPTING)
 
     assert scripted.methods == ["GET"]
-    assert scripted.told == []
+    assert scripted.messages == []
 
 
 CREATED = httpx.Response(201, json={"integrationId": "id-1"})
@@ -722,7 +726,7 @@ def test_create_is_undone_at_once_if_the_engine_leaves() -> None:
 
     assert scripted.methods == ["GET", "POST", "DELETE"]
     assert b'"deactivationDate":"2027-01-15T08:00:00Z"' in scripted.requests[2].content
-    assert scripted.told == [
+    assert scripted.messages == [
         (
             f"note: the engine cancelled the create of {NAMED}, so the provider deactivated it. Pulumi keeps a pending "
             "operation: run `pulumi cancel` if the stack is locked, and then `pulumi refresh --clear-pending-creates`."
@@ -750,7 +754,7 @@ def test_claimed_candidate_is_not_deactivated_if_the_engine_leaves(tmp_path: Pat
         session=Session("http://127.0.0.1:9/v1", Journal(tmp_path)),
     )
     core = scripted.core
-    core.call = lambda: Call(is_cancelled=lambda: any("claimed id-1" in line for line in scripted.told))
+    core.call = lambda: Call(is_cancelled=lambda: any("claimed id-1" in line for line in scripted.messages))
 
     core.create(CHECKED)
 
@@ -768,7 +772,7 @@ def test_unknown_create_outcome_is_logged_if_the_engine_left() -> None:
     with pytest.raises(CreateOutcomeUnknown):
         scripted.core.create(CHECKED)
 
-    message = scripted.told[-1]
+    message = scripted.messages[-1]
     assert message.startswith(
         "warning: the engine cancelled the call: creating the stripe integration 'stripe-eu': no answer within 30"
     )
@@ -784,7 +788,7 @@ def test_failed_undo_warns_and_raises_nothing() -> None:
 
     scripted.core.create(CHECKED)
 
-    (message,) = scripted.told
+    (message,) = scripted.messages
     assert message.startswith(
         f"warning: the engine cancelled the create of {NAMED}, so no state has it, and the provider could not "
         f"deactivate it: deactivating {NAMED}: Justt answered 403: no (errorId e-1). "

@@ -53,7 +53,7 @@ def test_delete_sends_the_recorded_policy(
     assert live.simulator.requests[0].body["integrationId"] == integration_id
     named = f"deactivating the stripe integration {remembered['externalIdentifier']!r} ({integration_id})"
     later = [f"note: {named}: it runs until {date}; the state no longer has it."]
-    assert live.told == (later if status == "PENDING" else [])
+    assert live.messages == (later if status == "PENDING" else [])
 
 
 def test_delete_uses_the_recorded_account(live: Live) -> None:
@@ -74,7 +74,7 @@ def test_delete_after_the_recorded_date_deactivates_now(live: Live) -> None:
     kept = live.simulator.records.integration(integration_id)
     assert kept is not None
     assert kept.deactivation_date == "2027-01-15T08:00:00Z"
-    assert live.told == [
+    assert live.messages == [
         (
             f"warning: deactivating the stripe integration 'stripe-eu' ({integration_id}): its deactivation date "
             "2027-01-15T07:59:59Z has passed, so it stops now."
@@ -94,7 +94,7 @@ def test_delete_of_an_inactive_integration_succeeds(live: Live) -> None:
         ("DELETE", f"/integrations/{integration_id}", "acc_1"),
         ("GET", f"/integrations/{integration_id}", "acc_1"),
     ]
-    assert live.told == []
+    assert live.messages == []
 
 
 def test_refused_delete_is_an_error() -> None:
@@ -137,7 +137,7 @@ def test_refusal_after_an_unanswered_delete_with_a_future_date_succeeds() -> Non
     scripted.core.delete("id-1", LATER)
 
     assert scripted.methods == ["DELETE", "DELETE", "GET"]
-    assert scripted.told == [
+    assert scripted.messages == [
         (
             f"warning: deactivating {NAMED}: an earlier attempt got no response, and this one was refused (Justt "
             "answered 400: scheduled already, after 2 attempts). The provider assumes that the earlier attempt "
@@ -251,11 +251,11 @@ def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -
     core.delete("id-1", RECORDED)
     core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
 
-    assert scripted.told[0] == (
+    assert scripted.messages[0] == (
         f"warning: deactivating {NAMED}: the clock of this machine is {text}. Set the clock. This applies to all "
         "integrations of this command."
     )
-    assert [text for text in scripted.told[1:] if "clock" in text] == []
+    assert [text for text in scripted.messages[1:] if "clock" in text] == []
     assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)
 
 
@@ -267,8 +267,8 @@ def test_refused_delete_warns_that_the_clock_is_wrong() -> None:
     with pytest.raises(RequestRefused):
         scripted.core.delete("id-1", RECORDED)
 
-    assert len(scripted.told) == 1
-    assert "7,200 s behind Justt's" in scripted.told[0]
+    assert len(scripted.messages) == 1
+    assert "7,200 s behind Justt's" in scripted.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_delete_does_not_warn_of_a_harmless_clock(
 
     scripted.core.delete("id-1", olds)
 
-    assert [text for text in scripted.told if "clock" in text] == []
+    assert [text for text in scripted.messages if "clock" in text] == []
 
 
 def login_page() -> httpx.Response:
@@ -317,7 +317,7 @@ def test_delete_with_a_login_page_succeeds_if_a_read_shows_inactive(
     scripted.core.delete("id-1", olds)
 
     assert scripted.methods == ["DELETE", "GET"]
-    assert scripted.told == []
+    assert scripted.messages == []
 
 
 @pytest.mark.parametrize("olds", [RECORDED, LATER])

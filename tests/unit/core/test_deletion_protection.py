@@ -164,7 +164,9 @@ def test_protected_adopted_integration_is_refused_before_it_is_released(process:
     process.core.check({}, {**MINIMAL, "adoptId": "id-1"})
     process.delete("a", ADOPTED)
     assert process.scripted.methods == []
-    assert process.scripted.told == [f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."]
+    assert process.scripted.messages == [
+        f"note: {NAMED}: it was adopted, so it is released and stays as it is at Justt."
+    ]
 
 
 @pytest.mark.parametrize("name", ["a", None])
@@ -175,7 +177,7 @@ def test_undo_of_a_create_ignores_the_protection(name: str | None) -> None:
     process = Process(scripted, name)
     process.core.create(INPUTS)
     assert scripted.methods == ["GET", "POST", "DELETE"]
-    assert "so the provider deactivated it" in scripted.told[-1]
+    assert "so the provider deactivated it" in scripted.messages[-1]
 
 
 def test_update_changes_the_protection_only_in_the_state(process: Process) -> None:

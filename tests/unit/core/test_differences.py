@@ -51,7 +51,7 @@ def test_diff_replaces_for_every_property_sent_to_the_api(
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1", "status": "FAILED"}, news) == replaces
-    assert offline.told == []
+    assert offline.messages == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_diff_replaces_for_nothing_else(offline: Offline, changes: dict[str, Any
     news = {name: value for name, value in {**FULL, **changes}.items() if value is not ...}
 
     assert offline.core.diff(FULL, news) == []
-    assert offline.told == []
+    assert offline.messages == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_diff_warns_when_the_policy_changes_with_a_replacement(offline: Offline)
     news = {**FULL, "source": "adyen", "deactivation": {"deactivationType": "dueDate"}}
 
     assert offline.core.diff({**FULL, "integrationId": "id-1"}, news) == ["source"]
-    assert offline.told == [
+    assert offline.messages == [
         (
             f"warning: {NAMED} is replaced and its deactivation changes in the same update: the old integration still "
             "follows the recorded deactivation. If the new deactivation is meant for the old integration, apply only "
@@ -120,4 +120,4 @@ def test_diff_does_not_warn_if_the_policy_is_the_default(offline: Offline, polic
     """If an update replaces an integration and only writes out the default deactivation, diff logs no warning."""
     offline.core.diff(CHECKED, {**CHECKED, "source": "adyen", "deactivation": policy})
 
-    assert offline.told == []
+    assert offline.messages == []

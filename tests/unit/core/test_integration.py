@@ -66,7 +66,7 @@ def test_override_of_a_provider_key_is_noted(live: Live) -> None:
         core.delete(integration_id, recorded)
 
     note = "JUSTT_API_KEY_OVERRIDE replaces the API key of the provider 'us', too."
-    assert [text.rpartition(": ")[2] for text in live.told if "OVERRIDE" in text] == [note] * 3
+    assert [text.rpartition(": ")[2] for text in live.messages if "OVERRIDE" in text] == [note] * 3
 
 
 # create
@@ -91,7 +91,7 @@ def test_create_sends_one_post_and_returns_all_inputs(live: Live) -> None:
     assert kept.merchant_account_codes == ("a", "b")
     assert kept.payload_digest == payload_digest({"apiKey": CANARY})
     assert live.requests == [FIRST_PAGE, ("POST", "/integrations", "acc_1")]
-    assert live.told == []
+    assert live.messages == []
 
 
 def test_second_create_is_one_request(live: Live) -> None:
@@ -196,7 +196,7 @@ def test_read_notes_a_changed_status(live: Live) -> None:
 
     live.core().read(integration_id, remembered)
 
-    assert live.told == [f"note: the stripe integration 'stripe-eu' ({integration_id}) is FAILED now, was PENDING."]
+    assert live.messages == [f"note: the stripe integration 'stripe-eu' ({integration_id}) is FAILED now, was PENDING."]
 
 
 @pytest.mark.parametrize("missing", [(), ("status",)])
@@ -205,7 +205,7 @@ def test_read_notes_nothing_without_a_change(live: Live, missing: tuple[str, ...
     integration_id, remembered = live.created()
 
     assert live.core().read(integration_id, without(remembered, *missing)) == remembered
-    assert live.told == []
+    assert live.messages == []
 
 
 def test_read_drops_a_go_live_date_that_the_api_no_longer_returns() -> None:
@@ -224,7 +224,7 @@ def test_read_drops_an_inactive_integration(live: Live) -> None:
     live.simulator.records.set_status(integration_id, "INACTIVE")
 
     assert live.core().read(integration_id, remembered) is None
-    assert live.told == [
+    assert live.messages == [
         (
             f"warning: the stripe integration 'stripe-eu' ({integration_id}) is INACTIVE at Justt, which is final: it "
             "leaves the state, and the next `pulumi up` creates a new one if the program still has it."
@@ -248,7 +248,7 @@ def test_get_returns_what_the_api_knows(live: Live) -> None:
         "environment": "simulator",
         "referenceAccountId": "acc_1",
     }
-    assert live.told == []
+    assert live.messages == []
 
 
 def test_get_works_without_an_account(live: Live) -> None:
@@ -281,7 +281,7 @@ def test_get_keeps_an_inactive_integration(live: Live) -> None:
 
     assert read is not None
     assert read["status"] == "INACTIVE"
-    assert live.told == [f"note: integration {integration_id} is INACTIVE now, was PENDING."]
+    assert live.messages == [f"note: integration {integration_id} is INACTIVE now, was PENDING."]
 
 
 # Responses that prove nothing
@@ -357,7 +357,7 @@ def test_404_drops_the_integration_if_on_missing_is_gone(live: Live, operation: 
     }[operation]
 
     assert call() is None
-    assert live.told == [
+    assert live.messages == [
         (
             f"warning: {operation} {NAMED}: Justt answered 404: no such integration; treated as gone because "
             "JUSTT_ON_MISSING=gone."

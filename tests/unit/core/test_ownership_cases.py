@@ -107,12 +107,12 @@ def test_killed_rotation_that_is_not_continued_causes_a_warning(walk: Walk, comm
     walk.run_command("up")
     walk.declare("shop-1", "second", 1, 0)
     walk.run_command("up", "create kill-after-commit")
-    assert walk.told == []
+    assert walk.messages == []
     walk.declare("shop-1", "first", 0, 0)
     walk.run_command(command)
     assert any(
         "an earlier run began to create another one for this resource" in line and "`pulumi-justt recover`" in line
-        for line in walk.told
+        for line in walk.messages
     )
 
 
@@ -284,7 +284,7 @@ def test_adoption_under_a_former_name_is_noted(walk: Walk) -> None:
     walk.run_command("up")
     walk.own("shop-1")
     walk.run_command("up")
-    assert [line for line in walk.told if "If that is a former name of this resource" in line] != []
+    assert [line for line in walk.messages if "If that is a former name of this resource" in line] != []
     walk.remove("shop-1")
     walk.run_command("up")
     assert (walk.errors, walk.held(), walk.live()) == ([], {}, ["int-00001"])

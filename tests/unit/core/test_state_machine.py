@@ -20,9 +20,9 @@ from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_core import Core, Vendor
 from support.model_engine import Flags
 from support.model_user import Project
-from support.pulumi_model import NAMES, Known, Trouble, effort, missed, run_machine, troubles
+from support.pulumi_model import NAMES, SupportedFaults, Trouble, effort, missed, run_machine, troubles
 
-KNOWN = Known(
+KNOWN = SupportedFaults(
     unsent=("unsent",),
     refusals=("status=400", "status=401", "status=403", "status=404", "redirect=307", "echo=400"),
     outages=(
