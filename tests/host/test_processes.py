@@ -1,4 +1,4 @@
-"""Several stacks, each in a process with its own rate limiter, that share the quota of one key."""
+"""Tests several processes that share the quota of one API key, each with its own rate limiter, as stacks do."""
 
 from __future__ import annotations
 

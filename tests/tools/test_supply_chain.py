@@ -189,7 +189,7 @@ class TestAudit:
     def test_a_known_vulnerability_fails(self, capsys: pytest.CaptureFixture[str]) -> None:
         """If a pin has a known vulnerability, the audit fails.
 
-        It shows the package, the aliases and the fixed version.
+        It shows the package and its version, the vulnerability's id and aliases, and that no release fixes it.
         """
         found = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": []}
         assert audit.main([], Service(httpx={"vulns": [found]})) == 1

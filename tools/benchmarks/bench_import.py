@@ -142,6 +142,6 @@ def sentence(package: Path, pairs: int) -> str:
     return (
         f"`import pulumi` takes {floor:.0f} ms and `import pulumi_justt` {ours:.0f} ms, which is {added:+.0f} ms "
         f"(median of {pairs}). The provider's first check takes {first:.0f} ms; {library:.0f} ms of that is "
-        f"spent importing pydantic. Each later check or diff takes {thousand / 1000:.2f} ms. A state stores "
-        f"{stored.stdout.strip()} bytes of the provider for each resource."
+        f"spent importing pydantic. Each later check or diff takes {thousand / 1000:.2f} ms. The state stores "
+        f"the pickled provider with each resource, which takes {stored.stdout.strip()} bytes."
     )

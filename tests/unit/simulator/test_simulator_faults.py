@@ -39,7 +39,7 @@ class Api:
         return self.http.post("/integrations", json=new_body(**changes), headers=account_header(account))
 
     def created(self, account: str | None = None, **changes: object) -> str:
-        """Create an integration without a fault, and return its id."""
+        """Create an integration, assert that the simulator answers 201, and return the id."""
         answer = self.create(account, **changes)
         assert answer.status_code == 201, answer.text
         integration_id: str = answer.json()["integrationId"]

@@ -47,8 +47,8 @@ _KEYS = (
 
 _PLACE_KEYS = ("variable", "fromEnv", "fromFile", "version")
 _PLACES = (
-    "{variable: NAME}, which is read now, or {fromEnv: NAME} or {fromFile: PATH}, which the program refers to and "
-    "which may have a version"
+    "{variable: NAME}, whose value this command reads now, or a reference for the program: {fromEnv: NAME} or "
+    "{fromFile: PATH}, with an optional version: NUMBER"
 )
 """The forms that an answers file accepts for a credential."""
 
@@ -226,7 +226,7 @@ class _Entry(Unpicklable):
         if not isinstance(places, dict):
             names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"
             self.problems.append(
-                f"fields: must be a mapping from the credentials ({names}) to the place of each: {_PLACES}"
+                f"fields: must map each credential field ({names}) to the place of its value: {_PLACES}"
             )
             return {}, {}
         known = shape.wire_fields() if shape else {}

@@ -51,7 +51,8 @@ class ImportOptions(Unpicklable):
 
     Args:
         ids: The integrations to import.
-        is_all: Whether to import all integrations that neither this stack nor another named one has.
+        is_all: Whether to import all integrations of the account that are not INACTIVE, and that neither this stack nor
+            one named with `--other-stack` has.
         answers: The text of an answers file. Without *ids* and *is_all*, its integrations are imported.
         account: The account to list; default is the configuration's.
         is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
