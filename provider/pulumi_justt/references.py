@@ -244,7 +244,7 @@ def _below_home(place: str) -> str:
 
 
 def _walked(folder: Path, place: str) -> Path:
-    """Return the absolute path of *place* in *folder*. A `..` after a symbolic link refers to the link's target."""
+    """Return the absolute path of *place* in *folder*. A `..` after a link is the parent of its target."""
     # Two leading slashes have a meaning only on Windows, where a server name follows.
     whole = Path(folder, place if os.name == "nt" else re.sub("^/+", "/", place))
     path = Path(whole.anchor)

@@ -105,7 +105,8 @@ def test_a_killed_replacement_is_not_repeated(
 ) -> None:
     """A run is killed during the create of a replacement, and the user runs `recover` without an `up` before it.
 
-    The next `up` creates no duplicate, and deactivates the old integration.
+    The next `up` carries out the decision and deactivates the old integration. It creates another one only after
+    `deactivate` or `forget`.
     """
     stack.up()
     old = stack.resources()["stripe-eu"]["id"]

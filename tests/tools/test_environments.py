@@ -14,7 +14,10 @@ INNER = "tests/tools/test_environment.py::test_variables_for_the_tests_are_kept"
 
 
 def test_the_files_of_the_part_exist() -> None:
-    """Each file in `environments.PART` exists. If a test in it does not, pytest fails."""
+    """Each file in `environments.PART` exists.
+
+    The names of tests after `::` are not checked here. If one does not exist, `make test-environments` fails.
+    """
     assert [each for each in environments.PART if not (ROOT / each.partition("::")[0]).is_file()] == []
 
 

@@ -102,7 +102,7 @@ class Ownership(Unpicklable):
         self._replacing: defaultdict[str, set[str]] = defaultdict(set)
         """The resources of the program that replace an id, from `diff`."""
         self._changing: dict[str, str] = {}
-        """The resources that `diff` would update in place, with their ids. The engine may still replace them."""
+        """The resources with only changes in place, and their ids. The engine may still replace them."""
         self._compared: set[str] = set()
         """The ids of owned records for which the engine called `diff` with a resource of the program."""
         self._adopted_in_place: dict[str, str] = {}
@@ -156,12 +156,12 @@ class Ownership(Unpicklable):
                 del self._changing[urn]
 
     def note_changing(self, urn: str, integration_id: str) -> None:
-        """Record that `diff` updates a resource in place. A resource option may still make the engine replace it."""
+        """Record that `diff` found only changes in place. A resource option may still make the engine replace it."""
         with self._lock:
             self._changing[urn] = integration_id
 
     def changing_holder(self, urn: str, integration_id: str) -> str | None:
-        """Return another resource that has the record and that `diff` would update in place.
+        """Return another resource that has the record and in which `diff` found only changes in place.
 
         The engine may still replace that resource, because of a resource option. After a rename by an alias, it may be
         the same resource as *urn*, because `delete` gets the former URN.

@@ -64,7 +64,10 @@ def configuration(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 
 
 def recorded_key(patient: Patient, wanted: set[str]) -> Iterator[Check]:
-    """Compare the state's copy of the settings with the configuration, and store the keys of the stack's providers."""
+    """Compare the state's copy of the settings with the configuration.
+
+    Keep the settings of each `justt.Provider`, with its own API key, in *patient* for the other checks.
+    """
     stack = patient.stack
     if patient.state is None or patient.configuration is None:
         return

@@ -47,8 +47,8 @@ _KEYS = (
 
 _PLACE_KEYS = ("variable", "fromEnv", "fromFile", "version")
 _PLACES = (
-    "{variable: NAME}, whose value this command reads now, or a reference for the program: {fromEnv: NAME} or "
-    "{fromFile: PATH}, with an optional version: NUMBER"
+    "{variable: NAME} to read an environment variable now, or {fromEnv: NAME} or {fromFile: PATH} to make the program "
+    "use from_env or from_file (these two accept version: NUMBER, too)"
 )
 """The forms that an answers file accepts for a credential."""
 
@@ -225,9 +225,7 @@ class _Entry(Unpicklable):
         places = self.given.get("fields", {})
         if not isinstance(places, dict):
             names = ", ".join(f.name for f in shape.wire_fields().values()) if shape else "as the API names them"
-            self.problems.append(
-                f"fields: must map each credential field ({names}) to the place of its value: {_PLACES}"
-            )
+            self.problems.append(f"fields: must map each field ({names}) to where its credential is: {_PLACES}")
             return {}, {}
         known = shape.wire_fields() if shape else {}
         # The program's names. For an unlisted type, these are the API's names.
@@ -268,7 +266,9 @@ def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
     surplus = [key for key in place if key not in _PLACE_KEYS] if isinstance(place, dict) else []
     if surplus:
         raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: use {_PLACES}")
-    raise ValueError(f"give the place of the credential, because this file must not hold the credential: {_PLACES}")
+    if isinstance(place, dict) and place.keys() == {"variable", "version"}:
+        raise ValueError("version is accepted only beside fromEnv and fromFile")
+    raise ValueError(f"say where the credential is, because this file must not hold the credential: {_PLACES}")
 
 
 def _value(reference: Reference) -> str:

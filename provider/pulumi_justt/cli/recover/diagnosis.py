@@ -261,7 +261,8 @@ def _case_of_intent(view: View, lookup: Lookup, intent: Intent) -> Case:
     else:
         found = Candidates(
             "The API key of this create is not known here, so its integration was not looked up. `pulumi-justt doctor` "
-            "lists the unmanaged integrations. The next `pulumi up` verifies your decision.",
+            "lists the unmanaged integrations. The next `pulumi up` reads the integration before it carries out your "
+            "decision.",
             (RemoteRecord(integration_id=intent.integration_id, source=intent.source, status="unknown"),)
             if intent.integration_id
             else (),

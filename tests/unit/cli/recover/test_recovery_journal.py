@@ -304,7 +304,7 @@ def test_without_a_key_the_decision_is_written(
         begun(lost)
         (case,) = shown(project)
         assert [each["status"] for each in case["candidates"]] == ["unknown"]
-        assert "The next `pulumi up` verifies your decision." in case["text"]
+        assert "The next `pulumi up` reads the integration before it carries out your decision." in case["text"]
         result = project.run("recover", "--yes", f"--{action}", lost)
         assert result.exit_code == 0, result.output
         assert f"lost: the next `pulumi up` that creates it will {action} integration {lost}." in result.stderr
