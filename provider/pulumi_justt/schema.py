@@ -5,10 +5,13 @@ A new optional property of `PaymentIntegration` takes four additions:
     schema.py      its entry in `INTEGRATION`
     resources.py   an argument of the constructor, with its line under `Args:` of the class
                    a line for the attribute, which type checkers and editors read
-    api/models.py  a field of `NewIntegration`, which defines the valid values
+    api/models.py  a field of `NewIntegration`, which defines the valid values: by the constraints of which
+                   `core.state._REASONS` has the texts (`min_length`, `max_length`, `ge`, `le`, `Literal`), or by
+                   `refusing`, which has a text of its own
 
 Everything else follows from the entry: whether a change replaces the resource, what a create sends, and the property's
-name in the state, in resource options, in errors, in previews and in an answers file. Only a property with a rule of
+name in the state, in resource options, in errors, in previews and in an answers file. The order of the entries is the
+order of the body, and of the prompts of `pulumi-justt import`. Only a property with a rule of
 its own, such as `adoptId`, needs more code. tests/unit/test_schema.py adds a property this way.
 
 Programs import this module, so it imports no HTTP library and no validation library.

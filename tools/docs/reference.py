@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import textwrap
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -196,7 +195,7 @@ def _described(heading: str, documented: Documented) -> Iterator[str]:
     called = documented.function("__init__") or documented
     arguments = list(called.arguments())
     if missing := [name for name, _, _ in arguments if name not in said]:
-        sys.exit(f"{heading.strip('# ')}: its docstring has no line under Args: for {', '.join(missing)}")
+        raise ValueError(f"{heading.strip('# ')}: its docstring has no line under Args: for {', '.join(missing)}")
     rows = [
         (f"`{name}`", f"`{kind}`", "required" if default is None else f"`{default}`", said[name])
         for name, kind, default in arguments

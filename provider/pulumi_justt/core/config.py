@@ -183,7 +183,8 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
     known = {*_KEYLESS, *filter(None, VARIABLES.values())}
     for name in sorted(name for name in environ.keys() - known if name.startswith("JUSTT_")):
         # The user may have other variables with this prefix; only a name close to a known one is a mistake.
-        if hint := nearest(name, known, cutoff=0.9):
+        hint = nearest(name, known, cutoff=0.9)
+        if hint:
             raise InvalidSettings(f"{name} is not a variable of this provider{hint}")
 
 

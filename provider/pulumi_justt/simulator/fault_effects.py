@@ -81,8 +81,11 @@ def respond(fault: Fault, call: Call, response: web.Response | None) -> web.Resp
             return web.Response(status=_status(fault), headers={"Location": fault.location or DEFAULT_LOCATION})
         case "login-page":
             return web.Response(text=_PROXY_PAGE.format("Sign in"), content_type="text/html")
-    if response is None:
-        return web.Response(status=0)
+    return web.Response(status=0) if response is None else _spoiled(fault, response)
+
+
+def _spoiled(fault: Fault, response: web.Response) -> web.Response:
+    """Return the response to a committed request with the body that the fault gives it."""
     body = _bytes(response)
     content_type = "application/json"
     match fault.what:

@@ -14,6 +14,7 @@ from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, Options, Simulator
 from pulumi_justt.simulator.api import OPERATIONS
 from pulumi_justt.simulator.faults import KINDS
 from pulumi_justt.simulator.faults import OPERATIONS as KNOWN_OPERATIONS
+from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 from support.simulator_requests import NO_TLS, account_header, end_body, new_body
 
@@ -712,3 +713,10 @@ def test_faults_leave_no_warning(api: Api, caplog: pytest.LogCaptureFixture) -> 
     assert lines == [
         f"GET /v1/integrations 200 - {what}" for what in ("drop-after-commit", "truncated-body", "hang-after-commit")
     ]
+
+
+def test_each_kind_of_fault_is_documented() -> None:
+    """`docs/simulator.md` has a row for each kind of fault."""
+    page = (ROOT / "docs" / "simulator.md").read_text()
+
+    assert [kind for kind in KINDS if f"| `{kind}" not in page] == []
