@@ -32,6 +32,7 @@ def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Pa
     assert bool(encrypted) == (folder.name < "0.2.0.dev1")
     updated = [each for each in encrypted if not each.get("external")]
     assert shown.count("(update)") == len(updated)
+    assert ("~ __provider: [secret] => " in shown) == bool(updated)
     assert all(isinstance(each["inputs"]["__provider"], str) for each in stack.recorded() if not each.get("external"))
     stack.preview("--expect-no-changes")
     looked_up = [each for each in resources if each.get("external")]
