@@ -183,7 +183,7 @@ class TestLife:
     def test_a_clock_that_is_ahead_is_reported(self, stack: Stack) -> None:
         """The machine's clock is an hour ahead of Justt's, so both integrations stop only in an hour.
 
-        One warning of destroy, for both integrations, says so.
+        `destroy` warns about the clock only once, and the warning names only one of the two integrations.
         """
         two = stripe() + stripe().replace("stripe-eu", "stripe-us").replace("stripe = ", "other = ")
         with SimulatorServer(clock=lambda: time.time() - 3600) as behind:

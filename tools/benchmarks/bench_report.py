@@ -192,7 +192,11 @@ def goals(figures: Sequence[Figure]) -> list[Goal]:
 def goals_table(found: Sequence[Goal]) -> str:
     """Return the goals as a table."""
     words = {True: "yes", False: "**no**", None: "not measured"}
-    return _table(["goal", "measured", "met"], [[goal.text, goal.measured, words[goal.is_met]] for goal in found])
+    table = _table(["goal", "measured", "met"], [[goal.text, goal.measured, words[goal.is_met]] for goal in found])
+    return (
+        "In the goals, `of 100` means a stack of 100 integrations, and `100 ms` is the latency of the simulated API. "
+        f"[What is compared](#what-is-compared) describes `floor` and `plain`.\n\n{table}"
+    )
 
 
 def with_section(page: str, section: str) -> str:

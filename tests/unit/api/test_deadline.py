@@ -95,7 +95,7 @@ def test_addresses_of_a_name_share_the_timeout(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_first_responsive_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the first address of a name does not respond, it takes only its share, and the second one is used."""
+    """If the first address of a host name does not respond within its share of the time-out, the second one is used."""
     network = Network(responsive=("10.0.0.2",))
     limit, open_within = connect(monkeypatch, network, "10.0.0.1", "10.0.0.2", "10.0.0.3")
 

@@ -171,7 +171,7 @@ def test_read_updates_status_and_go_live_date_only(live: Live) -> None:
 
 
 def test_read_uses_the_recorded_account(live: Live) -> None:
-    """If a default account is configured after the create, read and the state still use the recorded account: none."""
+    """If a default account is configured after a create without an account, `read` still sends no account."""
     integration_id, remembered = live.created()
 
     assert live.core({"referenceAccountId": "acc_new"}).read(integration_id, remembered) == remembered

@@ -236,7 +236,9 @@ class _Entry(Unpicklable):
             wire = wire_names.get(name)
             if wire is None:
                 given = quoted(name, wire_names)
-                self.problems.append(f"fields: {given} is not a field of these credentials: {', '.join(wire_names)}")
+                self.problems.append(
+                    f"fields: {given} is not a field of these credentials, which have only {', '.join(wire_names)}"
+                )
                 continue
             try:
                 fields[wire] = _resolve(place, is_identifier=wire in known and _is_identifier(known[wire]))

@@ -100,9 +100,9 @@ class HolderRecords(JournalFolder):
         Args:
             base_url: The API's base URL.
             integration_id: The id.
-            beside: A resource that has the id and whose state does not adopt it. The journal's adoption record of this
-                resource counts only if this command wrote it, because then this command replaces the resource. An
-                older one may have ended on another machine.
+            beside: The URN of a resource that has or is about to get the id, and whose outputs don't adopt it. The
+                journal's adoption record of this resource counts only if this command wrote it, because then this
+                command replaces the resource. An older one may have ended on another machine.
         """
         return sorted(
             each.urn

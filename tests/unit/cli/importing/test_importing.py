@@ -380,7 +380,7 @@ def test_the_account_of_an_answer_wins(
         ({"fields": {}}, "credentials.api_key: is required by ApiKeyOnly"),
         (
             {"fields": {"apiKey": {"fromEnv": "X"}}},
-            "fields: 'apiKey' (did you mean 'api_key'?) is not a field of these credentials: api_key",
+            "fields: 'apiKey' (did you mean 'api_key'?) is not a field of these credentials, which have only api_key",
         ),
         ({"fields": {"canary-secret": {"fromEnv": "X"}}}, "fields: a text of 13 characters is not a field of these"),
         ({"fields": {"api_key": "canary-secret"}}, "fields.api_key: say where the credential is"),
