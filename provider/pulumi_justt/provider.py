@@ -65,12 +65,14 @@ def _garbage_kept() -> Iterator[None]:
     Looking through them took a third of the time. The CLI waits until this process exits, so what was loaded is not
     looked through at the exit either, which took 50 ms.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
-    finally:
         gc.freeze()
-        gc.enable()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _TerminalError(Exception):
@@ -165,10 +167,11 @@ class _Provider(ResourceProvider):
     def _core(self) -> IntegrationLifecycle | ReadinessLifecycle:
         # Since Python 3.12 `cached_property` takes no lock, so two threads could build a core each. Then neither core
         # would see the creates of the other.
-        with _core_lock, _garbage_kept():
+        with _core_lock:
             built: IntegrationLifecycle | ReadinessLifecycle | None = vars(self).get("_core")
             if built is None:
-                built = vars(self)["_core"] = self._build_core()
+                with _garbage_kept():
+                    built = vars(self)["_core"] = self._build_core()
             return built
 
     def _build_core(self) -> IntegrationLifecycle | ReadinessLifecycle:

@@ -109,6 +109,12 @@ def _checked(opts: ResourceOptions | None, resource: _Resource) -> ResourceOptio
                 "additional_secret_outputs: references are not secrets, and reviewers need to see them: remove "
                 "secret_references from this option"
             )
+        ids = {name for each in resource.properties if each.origin == "id" for name in (each.name, each.python_name)}
+        for path in ids.intersection(opts.additional_secret_outputs):
+            raise ValueError(
+                f"additional_secret_outputs: {path} is the resource's id, which is never secret: remove it from this "
+                "option"
+            )
         checked.additional_secret_outputs = [
             _named(path, wire_names, "additional_secret_outputs") for path in opts.additional_secret_outputs
         ]

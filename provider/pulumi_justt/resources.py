@@ -81,7 +81,7 @@ class _Attribute(Generic[_T]):
         """Return the output of *resource*, or this descriptor when it is accessed on the class."""
         if resource is None:
             return self
-        output = _output(resource, self._property.name)
+        output: Output[Any] = resource.__dict__[self._property.name]
         return output.apply(self._read) if self._property.kind in (bool, int) else output
 
     def __set__(self, resource: Resource, value: Never) -> NoReturn:
@@ -94,12 +94,6 @@ class _Attribute(Generic[_T]):
         return None if known is None else self._property.kind(known)
 
 
-def _output(resource: Resource, name: str) -> Output[Any]:
-    """Return the output of a property. It is None if neither the program nor the provider gives it a value."""
-    output: Output[Any] | None = resource.__dict__.get(name)
-    return resource.urn.apply(lambda _: None) if output is None else output
-
-
 class _JusttResource(Resource):
     """Base of the resources: registers them and finds their outputs."""
 
@@ -110,15 +104,16 @@ class _JusttResource(Resource):
     def _register(self, resource_name: str, properties: dict[str, Any], opts: ResourceOptions | None) -> None:
         _refuse_colored_name(resource_name)
         _refuse_plain_api_key()
-        # The SDK makes outputs only of the properties that are passed, so include those that the provider fills in.
-        filled_in = [each.name for each in self._properties if each.is_filled_in]
+        # The SDK makes outputs only of the properties that are passed. Include those that the program leaves out: the
+        # provider, a transform, a policy or `ignore_changes` may give them a value.
+        names = [each.name for each in self._properties if each.origin != "id"]
         with short_stack_trace():
             # Not dynamic.Resource.__init__, which pickles the provider again for each resource, and encrypts it.
             CustomResource.__init__(
                 self,
                 f"pulumi-python:{self._resource_type_name}",
                 resource_name,
-                {**dict.fromkeys(filled_in), **properties, "__provider": self._blob},
+                {**dict.fromkeys(names), **properties, "__provider": self._blob},
                 opts,
             )
 
@@ -185,18 +180,19 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         given_credentials = _credentials(resource, credentials, secret_type, payload)
         self._credential_properties = given_credentials.keys()
 
-        properties = {
-            **{
-                each.name: _property(resource, each, arguments[each.argument])
-                for each in schema.INTEGRATION
-                if each.origin == "program" and each.argument != "credentials"
+        self._register(
+            resource_name,
+            {
+                **{
+                    each.name: _property(resource, each, arguments[each.argument])
+                    for each in schema.INTEGRATION
+                    if each.origin == "program" and each.argument != "credentials"
+                },
+                "secretType": sendable(resource, "credentials.secret_type", secret_type),
+                **given_credentials,
             },
-            "secretType": sendable(resource, "credentials.secret_type", secret_type),
-            **given_credentials,
-        }
-        # Each property that is passed costs an output, even if it is None.
-        set_properties = {name: value for name, value in properties.items() if value is not None}
-        self._register(resource_name, set_properties, with_checked_paths(opts, secret_type, payload))
+            with_checked_paths(opts, secret_type, payload),
+        )
 
     @classmethod
     @one_sentence
@@ -228,7 +224,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         looked_up = cls.__new__(cls)
         looked_up._register(  # noqa: SLF001 - an alternative constructor
             resource_name,
-            {"source": None, "referenceAccountId": _verified_account(resource, reference_account_id)},
+            {"referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
                 ResourceOptions(id=given(resource, "id", id, remediation=_ID_REMEDIATION, problem=id_problem)),
@@ -265,7 +261,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     def credentials(self) -> Output[Credentials | None]:
         """The argument's value, as one secret; `.apply(lambda c: c.api_key)` reads a field of it."""
         # In the preview of a create, a property that the program did not set is unknown.
-        parts = {name: _output(self, name) for name in ("secretType", *sorted(self._credential_properties))}
+        parts = {name: self.__dict__[name] for name in ("secretType", *sorted(self._credential_properties))}
         return Output.all(**parts).apply(
             lambda each: (
                 each["secretType"]
@@ -282,7 +278,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     @property
     def deactivation(self) -> Output[Deactivation | None]:
         """The argument's value."""
-        return _output(self, "deactivation").apply(lambda policy: policy and _deactivation(policy))
+        recorded: Output[Any] = self.__dict__["deactivation"]
+        return recorded.apply(lambda policy: policy and _deactivation(policy))
 
     adopt_id = _Attribute[str | None]()
     """The argument's value."""

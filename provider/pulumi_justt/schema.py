@@ -65,11 +65,6 @@ class Property:
         return self.origin in ("program", "configuration")
 
     @property
-    def is_filled_in(self) -> bool:
-        """Whether the provider can give a value to the property if the program does not, such as a default account."""
-        return self.origin in ("configuration", "justt") or self.sent_in == "header"
-
-    @property
     def python_name(self) -> str:
         """The name as an attribute of the resource, as a field of the model, and in resource options."""
         return snake_case(self.name)

@@ -30,7 +30,8 @@ _before: list[int | None] = []
 def short_stack_trace() -> Iterator[None]:
     """Omit the frames below the program's from each stack trace that is taken within the `with` statement.
 
-    The limit applies to all threads: while one registers a resource, a traceback that another one prints may be cut.
+    The limit applies to the whole process: a traceback that a transformation or another thread prints meanwhile may be
+    cut.
     """
     limit = _SDK_FRAMES + _program_frames()
     with _lock:
@@ -52,9 +53,9 @@ def short_stack_trace() -> Iterator[None]:
 
 
 def _program_frames() -> int:
-    """Count the frames from the caller of `short_stack_trace` to the program's module; all if there is no module."""
+    """Count the frames up to the program's first one; all frames if the program was not started by `runpy`."""
     frame: FrameType | None = sys._getframe(3)  # noqa: SLF001 - `inspect.stack` reads the source of each frame
-    count = 1
-    while frame is not None and frame.f_code.co_name != "<module>":
+    count = 0
+    while frame is not None and frame.f_globals.get("__name__") != "runpy":
         frame, count = frame.f_back, count + 1
     return count

@@ -262,7 +262,6 @@ def test_the_version_of_a_plugin_is_refused(opts: ResourceOptions) -> None:
         ("status", "status"),
         ("go_live_date", "goLiveDate"),
         ("goLiveDate", "goLiveDate"),
-        ("integration_id", "integrationId"),
         ("environment", "environment"),
         ("secret_payload", "secretPayload"),
         ("merchant_account_codes", "merchantAccountCodes"),
@@ -277,6 +276,8 @@ def test_a_secret_output_is_translated_to_the_state_s_name(given: str, becomes: 
     ("given", "text"),
     [
         ("statu", "'statu' is not a property (did you mean 'status'?)"),
+        ("integration_id", "integration_id is the resource's id, which is never secret: remove it from this option"),
+        ("integrationId", "integrationId is the resource's id, which is never secret: remove it from this option"),
         ("secretPayload.apiKey", "'secretPayload.apiKey' is not a property (did you mean 'secretPayload'?)"),
     ],
 )

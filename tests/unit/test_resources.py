@@ -226,35 +226,29 @@ def test_outputs_that_are_absent_are_none() -> None:
     }
 
 
-def test_a_resource_has_an_output_only_for_what_can_have_a_value() -> None:
-    """A new resource has Outputs only for the properties that can have a value, because each Output takes time.
+def test_attributes_show_values_that_only_the_engine_gives() -> None:
+    """An attribute shows the value of an argument that the program leaves out.
 
-    The other Outputs are made when the program reads them.
+    The engine may have one because of `ignore_changes`, a transform or a policy.
     """
-    made: list[justt.PaymentIntegration] = []
-    run_program(lambda: made.append(minimal()))
-
-    assert {name for name, value in vars(made[0]).items() if isinstance(value, Output)} == {
-        *("id", "urn", "__provider"),
-        *("externalIdentifier", "integrationName", "source", "secretType", "secretPayload"),
-        *("referenceAccountId", "environment", "status", "goLiveDate"),
-    }
-
-
-def test_a_preview_knows_that_an_absent_argument_is_none() -> None:
-    """In a preview, an argument that the program leaves out is known: None, or False for a flag."""
 
     def body() -> dict[str, Output[Any]]:
         stripe = minimal()
-        return {"adopt_id": stripe.adopt_id, "deactivation": stripe.deactivation, "flag": stripe.allow_unlisted}
+        return {
+            "codes": stripe.merchant_account_codes,
+            "deactivation": stripe.deactivation,
+            "protection": stripe.deletion_protection,
+        }
 
-    def unchanged(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        return "", {name: value for name, value in args.inputs.items() if name != "__provider"}
+    def kept(args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        policy = {"deactivationType": "dueDate", "afterDays": 7.0}
+        more = {"merchantAccountCodes": ["x"], "deletionProtection": True, "deactivation": policy}
+        return "id-1", {**args.inputs, **more}
 
-    assert run_program(body, preview=True, answer=unchanged).outputs == {
-        "adopt_id": ResolvedOutput(None, is_secret=False),
-        "deactivation": ResolvedOutput(None, is_secret=False),
-        "flag": ResolvedOutput(value=False, is_secret=False),
+    assert run_program(body, answer=kept).outputs == {
+        "codes": ResolvedOutput(["x"], is_secret=False),
+        "deactivation": ResolvedOutput(justt.Deactivation(type="dueDate", after_days=7), is_secret=False),
+        "protection": ResolvedOutput(value=True, is_secret=False),
     }
 
 

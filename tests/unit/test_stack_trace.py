@@ -88,6 +88,19 @@ def test_the_trace_has_the_frames_of_the_program(program: Path) -> None:
     assert not hasattr(sys, "tracebacklimit")
 
 
+def test_a_module_that_the_program_imports_is_in_the_trace(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a module registers resources when the program imports it, the trace has both files."""
+    monkeypatch.syspath_prepend(str(program.parent))
+    main = program.with_name("main.py")
+    main.write_text("import program\n")
+
+    found = {each.name: each for each in run(main).registered}["alone"].stackTrace.frames
+
+    assert [frame.pc.line for frame in found[:2]] == ALONE
+    assert (main.as_uri(), 1) in [(frame.pc.uri, frame.pc.line) for frame in found]
+    assert len(found) <= 12
+
+
 def test_a_get_in_a_component_has_a_trace(program: Path) -> None:
     """The trace of a `get` in a component begins at the line that creates the component.
 

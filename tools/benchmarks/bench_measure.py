@@ -336,7 +336,8 @@ def _adopted_orphans() -> Iterator[None]:
         yield
         return
     libc = ctypes.CDLL(None)
-    libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError("prctl: this process can't wait for the orphans of a command, so its CPU seconds would be wrong")
     try:
         yield
     finally:
