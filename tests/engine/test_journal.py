@@ -192,7 +192,7 @@ def begun(
 def test_the_commands_find_the_intents_of_a_real_stack(
     stack: Stack, simulator: SimulatorServer, state_dir: Path
 ) -> None:
-    """Before and after the stack's first update, `recover` and `doctor` find the stack's intents in the journal.
+    """Before the stack's first update, `recover` finds the stack's intents. After it, `recover` and `doctor` find them.
 
     `recover` finds them with and without the stack's name on its command line.
     """

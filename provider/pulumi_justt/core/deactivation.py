@@ -150,8 +150,8 @@ class Deactivator:
         )
         self._log.warning(
             f"{operation}: the clock of this machine is {abs(ahead):,.0f} s {order} Justt's, so the date "
-            f"{sent}, which was sent to stop the integration now, {effect}. Set the clock. This applies to all "
-            "integrations of this command."
+            f"{sent}, which was sent to stop the integration now, {effect}. Set the clock. The date is "
+            "wrong in the same way for each integration that this command stops now."
         )
 
     def _has_stopped(self, integration_id: str, account: str | None, error: RequestError) -> bool:

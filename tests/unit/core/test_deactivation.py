@@ -252,8 +252,8 @@ def test_delete_warns_once_that_the_clock_is_wrong(local: datetime, text: str) -
     core.delete("id-1", {**RECORDED, "deactivation": {"deactivationDate": "2020-01-01T00:00:00Z"}})
 
     assert scripted.messages[0] == (
-        f"warning: deactivating {NAMED}: the clock of this machine is {text}. Set the clock. This applies to all "
-        "integrations of this command."
+        f"warning: deactivating {NAMED}: the clock of this machine is {text}. Set the clock. The date is wrong "
+        "in the same way for each integration that this command stops now."
     )
     assert [text for text in scripted.messages[1:] if "clock" in text] == []
     assert json.loads(scripted.requests[0].content)["deactivationDate"] == to_vendor_time(local)

@@ -305,7 +305,8 @@ def _prompt_for_property(asker: Asker, asked: Property) -> str | list[str]:
 def _prompt_for_field(asker: Asker, wire: str, f: Field[Any], resource_name: str | None) -> str | Reference:
     """Prompt for one credential field until the answer is valid.
 
-    If *resource_name* is given, the prompt asks for the name of an environment variable instead of the value.
+    For an identifier, the prompt asks for the value. For a secret, it asks for the name of an environment variable if
+    *resource_name* is given. Otherwise it asks for the value, or for the path of a file if the value has many lines.
     """
     is_required = f.default is MISSING
     optional = "" if is_required else ", Enter for none"

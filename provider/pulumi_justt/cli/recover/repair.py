@@ -71,7 +71,7 @@ def _verify(diagnosis: Diagnosis, case: Case, decision: Decision) -> RemoteRecor
     """Verify a decision, and return the integration to claim or deactivate; None if there is none, or no API key.
 
     Raises:
-        RecoveryError: The create cannot have made this integration.
+        RecoveryError: The decision is not possible for this create, or for this integration.
     """
     integration_id = decision.integration_id
     if integration_id is None:
@@ -103,7 +103,7 @@ def _read_candidate(case: Case, account: Account, decision: Decision, operation:
     """Read the integration, and compare it with the candidates of the create.
 
     Raises:
-        RecoveryError: The create cannot have made this integration.
+        RecoveryError: The integration has another source, can't be claimed, or was not in the list of candidates.
     """
     integration_id = str(decision.integration_id)
     try:
