@@ -4,6 +4,10 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $(name))))
 VENV := .venv
 RUN := $(VENV)/bin/python
+# Pip may be set up for another index or another certificate. Uv uses the system's certificates, and that index from
+# pip's variable only.
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" UV_SYSTEM_CERTS=1 $(VENV)/bin/uv
+INSTALL := $(UV) pip install --quiet --python $(RUN)
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
 # Where the scripts of tools/ find one another, what they share with the tests, and the package.
@@ -16,6 +20,7 @@ help: ## show the targets
 
 up: $(VENV)/.package ## a real `pulumi up` of examples/quickstart, against a simulator; all that it needs is made first
 	@$(RUN) tools/engine/project.py $@
+	@$(RUN) tools/engine/project.py next
 
 preview refresh destroy stop env: $(VENV)/.package ## that command on the same stack
 	@$(RUN) tools/engine/project.py $@
@@ -64,12 +69,14 @@ dist: $(VENV)/.dev ## build wheel, sdist and the wheel's bill of materials (Cycl
 	@rm -rf dist
 	@$(RUN) tools/release/dist.py dist
 
-lock: $(VENV)/.dev ## resolve the dependencies anew; needs uv on PATH
-	uv pip compile $(LOCK) pyproject.toml -o requirements.lock
-	uv pip compile $(LOCK) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+lock: $(VENV)/.uv ## resolve the dependencies anew
+	$(UV) pip compile $(LOCK) --group uv -o requirements-uv.lock
+	$(UV) pip compile $(LOCK) --group go -o requirements-go.lock
+	$(UV) pip compile $(LOCK) $(PACKAGE) -o requirements.lock
+	$(UV) pip compile $(LOCK) $(PACKAGE) --group dev -c requirements.lock -o requirements-dev.lock
 
-LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url \
-	--extra cli --extra simulator --group build --quiet --upgrade
+LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
+PACKAGE := pyproject.toml --extra cli --extra simulator --group build
 
 clean: ## remove what the targets made, the engine and the stack's state included
 	-$(RUN) tools/engine/project.py stop
@@ -82,16 +89,20 @@ $(VENV)/.made:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.locked: requirements.lock $(VENV)/.made
-	@echo "python: installing the locked dependencies" >&2
+$(VENV)/.uv: requirements-uv.lock $(VENV)/.made
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+$(VENV)/.locked: requirements.lock $(VENV)/.uv
+	@echo "python: installing the locked dependencies" >&2
+	@$(INSTALL) --require-hashes -r $<
+	@touch $@
+
 $(VENV)/.package: pyproject.toml README.md LICENSE $(SOURCES) $(VENV)/.locked
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@$(INSTALL) --no-deps --no-build-isolation --reinstall-package pulumi-justt .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.package
 	@echo "python: installing the locked tools of the tests" >&2
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(INSTALL) --require-hashes -r $<
 	@touch $@

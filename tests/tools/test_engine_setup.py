@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import http.server
-import importlib.util
 import os
 import re
 import shlex
@@ -25,22 +24,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import engine
+import go_build
+import processes
 from support import environment
 from support.harness import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import engine
-else:
-    # A script, not a package: the tests load it from its path.
-    _spec = importlib.util.spec_from_file_location("engine", Path(__file__).parents[2] / "tools/engine/engine.py")
-    engine = importlib.util.module_from_spec(_spec)
-    sys.modules["engine"] = engine
-    _spec.loader.exec_module(engine)
-
 PINNED = engine.load(engine.ROOT).version
-FILES = (*engine.BINARIES, *engine.SCRIPTS)
+FILES = (*go_build.BINARIES, *go_build.SCRIPTS)
 SCRIPT = "#!/bin/sh\n"
 PULUMI = SCRIPT + '[ "$1" = version ] && [ "$PULUMI_SKIP_UPDATE_CHECK" = true ] && [ -d "$PULUMI_HOME" ] && echo v{}\n'
 GO = """#!/bin/sh
@@ -48,7 +42,10 @@ PATH=/usr/bin:/bin
 echo "$*" >> '{log}'
 case $1 in
 env) echo go{version} ;;
-list) echo '{sdk}' ;;
+list)
+    if [ "$2" = -m ]; then echo '{sdk}'; exit; fi
+    shift 3
+    for package; do printf 'found\\t%s\\t%s\\t{sdk}\\n' "$package" "${{package%/*}}"; done ;;
 build)
     while [ "$1" != -o ]; do shift; done
     echo "go: downloading one" >&2
@@ -58,6 +55,14 @@ build)
     printf '#!/bin/sh\\necho v{stamp}\\n' > "$2"
     chmod 755 "$2" ;;
 esac
+"""
+UV = """#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" >> '{log}'
+{meanwhile}
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/go/bin"
+cp '{go}' "$2/go/bin/go"
 """
 INSTALLER = """#!/bin/sh
 PATH=/usr/bin:/bin
@@ -99,6 +104,7 @@ class Machine:
     def __post_init__(self) -> None:
         """Copy the files that the script reads."""
         shutil.copytree(engine.ROOT / "tools/engine", self.root / "tools/engine")
+        shutil.copy(engine.ROOT / go_build.LOCK, self.root)
         self.env = {"PATH": str(self.path), "HOME": str(self.home), "JUSTT_ENGINE_INSTALLER": "off"}
 
     @property
@@ -126,13 +132,28 @@ class Machine:
         """All progress messages."""
         return "\n".join(self.messages)
 
-    def has_go(self, version: str = "1.99.0", *, stamp: object = PINNED, meanwhile: str = ":") -> None:
-        """Put a fake Go on PATH that builds at once."""
+    def has_go(
+        self, version: str = "1.99.0", *, stamp: object = PINNED, meanwhile: str = ":", file: Path | None = None
+    ) -> None:
+        """Put a fake Go on PATH, or in another *file*, that builds at once."""
         sdk = self.home / "sdk"
-        for source in engine.SCRIPTS.values():
+        for source in go_build.SCRIPTS.values():
             program(sdk / source, SCRIPT).chmod(0o444)
+        for replacement in (engine.ROOT / "tools/engine" / go_build.LEFT_OUT).rglob("*.go"):
+            program(sdk / replacement.parent.name / "replaced.go", SCRIPT).chmod(0o444)
         text = GO.format(version=version, log=self.log, sdk=sdk, stamp=stamp, meanwhile=meanwhile)
-        program(self.path / "go", text)
+        program(file or self.path / "go", text)
+
+    @property
+    def uv_log(self) -> Path:
+        """The calls of the fake uv."""
+        return self.home / "uv-log"
+
+    def has_uv(self, go_version: str, *, meanwhile: str = ":") -> None:
+        """Put a fake uv on PATH that installs a fake Go."""
+        self.has_go(go_version, file=self.home / "wheel-go")
+        text = UV.format(log=self.uv_log, meanwhile=meanwhile, go=self.home / "wheel-go")
+        program(self.path / "uv", text)
 
     def ensure(self) -> Path:
         """Set up the engine in this process."""
@@ -203,7 +224,7 @@ def wait_for(file: Path) -> None:
 )
 def test_version_is_read_from_the_output_of_programs(text: str, expected: tuple[int, int, int] | None) -> None:
     """`parse_version` takes the version from the first line of a program's output that starts with one."""
-    assert expected == engine.parse_version(text)
+    assert expected == processes.parse_version(text)
 
 
 def test_the_pinned_version_satisfies_the_minimum() -> None:
@@ -213,7 +234,7 @@ def test_the_pinned_version_satisfies_the_minimum() -> None:
 
 def test_go_needed_is_the_highest_of_the_modules() -> None:
     """The script needs the highest Go version that one of its Go modules names, because it builds all of them."""
-    assert engine.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
+    assert processes.Version(1, 25, 11) == engine.highest_version("go", ["go 1.25\n", "module x\n\ngo 1.25.11\n"])
 
 
 def test_cache_name_changes_with_the_module_files(machine: Machine) -> None:
@@ -232,7 +253,7 @@ def test_pulumi_on_path_comes_first(machine: Machine) -> None:
     """If a recent CLI is on PATH, the script uses it, even if the cache has an engine."""
     whole_engine(machine.cache / "bin")
     program(machine.path / "pulumi", PULUMI.format(engine.MINIMUM))
-    program(machine.path / engine.HOST, SCRIPT)
+    program(machine.path / go_build.HOST, SCRIPT)
     assert machine.path == machine.ensure()
     assert [f"1. pulumi on PATH: using {machine.path}: v3.254.0 is at least v3.254.0"] == machine.messages
 
@@ -262,7 +283,7 @@ def test_an_unusable_pulumi_on_path_is_reported_and_skipped(
     """If the CLI on PATH is too old, incomplete or broken, the script says so and uses the cache."""
     program(machine.path / "pulumi", text)
     if host:
-        program(machine.path / engine.HOST, SCRIPT)
+        program(machine.path / go_build.HOST, SCRIPT)
     whole_engine(machine.cache / "bin")
     assert machine.cache / "bin" == machine.ensure()
     assert str(machine.path / "pulumi") in machine.messages[0]
@@ -280,7 +301,7 @@ def test_path_may_be_unset(machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
 def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
     """The script runs `pulumi version` with a temporary home and without an update check."""
     program(machine.path / "pulumi", PULUMI.format(PINNED) + f"echo $PULUMI_HOME > {machine.log}\n")
-    program(machine.path / engine.HOST, SCRIPT)
+    program(machine.path / go_build.HOST, SCRIPT)
     machine.env["PULUMI_HOME"] = str(machine.home)
     machine.ensure()
     used = Path(machine.log.read_text().strip())
@@ -292,7 +313,7 @@ def test_version_check_does_not_use_the_user_s_home(machine: Machine) -> None:
     ("damage", "reason"),
     [
         (lambda folder: (folder / "pulumi-language-python-exec").unlink(), "pulumi-language-python-exec missing"),
-        (lambda folder: (folder / engine.HOST).chmod(0o644), "pulumi-language-python missing or not executable"),
+        (lambda folder: (folder / go_build.HOST).chmod(0o644), "pulumi-language-python missing or not executable"),
         (lambda folder: whole_engine(folder, "3.258.0"), f"it has v3.258.0 instead of v{PINNED}"),
         (lambda folder: program(folder / "pulumi", SCRIPT + "exit 139"), "does not work"),
         (shutil.rmtree, "missing"),
@@ -343,7 +364,7 @@ def test_second_run_uses_the_cache(machine: Machine) -> None:
 
 def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """During a long build, the script shows the duration and the number of compiled packages."""
-    monkeypatch.setattr(engine, "TICK_SECONDS", 0.2)
+    monkeypatch.setattr(processes, "TICK_SECONDS", 0.2)
     machine.has_go(meanwhile="sleep 1")
     machine.ensure()
     assert re.search(r"^  pulumi: \d+ s, 1 packages compiled, 1 modules fetched$", machine.output, re.MULTILINE)
@@ -351,7 +372,10 @@ def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     ("version", "reason"),
-    [("1.25.10", "is not Go 1.25.11 or newer (go1.25.10)"), ("?", "is not Go 1.25.11 or newer (go?)")],
+    [
+        ("1.26.5", "is not Go 1.26.6 or newer (go1.26.5), and no uv"),
+        ("?", "is not Go 1.26.6 or newer (go?), and no uv"),
+    ],
 )
 def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None:
     """If Go is older than go.mod requires, the script names the required version and builds nothing."""
@@ -362,12 +386,81 @@ def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None
     assert "build" not in machine.log.read_text()
 
 
+@pytest.mark.parametrize("old", [None, "1.20.0"])
+def test_a_missing_or_old_go_is_replaced_by_a_wheel(machine: Machine, old: str | None) -> None:
+    """If Go is missing or too old, uv installs the wheel that the lock pins, once, and that Go builds the engine."""
+    if old:
+        machine.has_go(old)
+    machine.has_uv("1.99.0")
+    assert machine.cache / "bin" == machine.ensure()
+    reason = f"{machine.path}/go is not Go 1.26.6 or newer (go{old})" if old else "no go on PATH"
+    assert f"  {reason}: installing the wheel of Go, about 75 MB" in machine.messages
+    options = machine.uv_log.read_text().split()
+    assert options[:5] == ["pip", "install", "--quiet", "--system-certs", "--require-hashes"]
+    assert options[-1] == str(machine.root / go_build.LOCK)
+    shutil.rmtree(machine.cache)
+    machine.uv_log.unlink()
+    machine.ensure()
+    assert not machine.uv_log.exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "meanwhile", "reason"),
+    [
+        ("1.99.0", "echo 'no network' >&2; exit 2", "no go on PATH, and uv could not install it (no network)"),
+        ("1.26.0", ":", f"the Go of {go_build.LOCK} is not Go 1.26.6 or newer (go1.26.0)"),
+    ],
+)
+def test_an_unusable_wheel_is_reported(machine: Machine, version: str, meanwhile: str, reason: str) -> None:
+    """If uv can't install the wheel, or its Go is too old, the script says so and keeps no engine."""
+    machine.has_uv(version, meanwhile=meanwhile)
+    with pytest.raises(engine.EngineError, match="no Pulumi engine"):
+        machine.ensure()
+    assert reason in machine.messages[-1]
+    assert not machine.cache.exists()
+
+
+def test_the_build_leaves_packages_out(machine: Machine) -> None:
+    """The build of the CLI uses copies of the modules that have left-out packages; the cache keeps no copy.
+
+    In a copy, the replacement is the package's only file. Other packages keep their files, except tests.
+    """
+    machine.has_go(
+        meanwhile=f'if [ -d "${{2%/bin/*}}/modules" ]; then cp -R "${{2%/bin/*}}/modules" {machine.home}/seen; fi'
+    )
+    module = machine.home / "sdk"
+    for name in ("kept/a.go", "kept/a_test.go", "kept/testdata/b.go"):
+        program(module / name, SCRIPT).chmod(0o444)
+    machine.ensure()
+    seen = machine.home / "seen" / "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+    files = {str(file.relative_to(seen)) for file in seen.rglob("*.go")}
+    assert {"kept/a.go", "neo/left_out.go", "trace/left_out.go"} <= files
+    assert not {"kept/a_test.go", "kept/testdata/b.go", "neo/replaced.go", "trace/replaced.go"} & files
+    assert "func NewNeoCmd" in (seen / "neo" / "left_out.go").read_text()
+    pinned = (machine.root / "tools/engine/cli/go.mod").read_text()
+    changed = (machine.home / "seen" / "go.mod").read_text()
+    assert changed.startswith(pinned)
+    assert re.search(r"^replace github\.com/pulumi/pulumi/pkg/v3/cmd/pulumi => /.*/cmd/pulumi$", changed, re.MULTILINE)
+    builds = [line for line in machine.log.read_text().splitlines() if line.startswith("build")]
+    assert ["-modfile" in line for line in builds] == [False, True]
+    assert [file.name for file in machine.cache.iterdir()] == ["bin"]
+
+
+def test_each_replacement_is_a_package_that_the_cli_needs() -> None:
+    """The folder of each replacement is the import path of a package in a module that go.mod pins."""
+    pinned = re.findall(r"^\t(\S+) v", (engine.ROOT / "tools/engine/cli/go.mod").read_text(), re.MULTILINE)
+    replacements = engine.ROOT / "tools/engine" / go_build.LEFT_OUT
+    packages = [str(file.parent.relative_to(replacements)) for file in replacements.rglob("*.go")]
+    assert len(packages) == 9
+    assert [name for name in packages if not any(f"{name}/".startswith(f"{module}/") for module in pinned)] == []
+
+
 def test_failed_build_shows_the_end_of_its_output(machine: Machine) -> None:
     """If a build fails, the script shows the end of the compiler's output and keeps no file of the build."""
     machine.has_go(
         meanwhile="i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo noise-$i; done; echo 'no space left'; exit 1"
     )
-    with pytest.raises(engine.EngineError, match=r"go build of pulumi-language-python failed \(no space left\)"):
+    with pytest.raises(engine.EngineError, match=r"pulumi-language-python: go build failed \(no space left\)"):
         machine.ensure()
     assert "noise-50" in machine.output
     assert "noise-30\n" not in machine.output
@@ -385,7 +478,7 @@ def test_unstamped_build_is_refused(machine: Machine) -> None:
 def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
     """If the SDK's module lacks the start scripts, the script fails and names the missing file."""
     machine.has_go()
-    shutil.rmtree(machine.home / "sdk")
+    shutil.rmtree(machine.home / "sdk" / "python")
     with pytest.raises(engine.EngineError, match="the sdk module has no python/cmd/pulumi-language-python-exec"):
         machine.ensure()
     assert not machine.cache.exists()
@@ -407,14 +500,14 @@ def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | Non
 def test_go_keeps_the_users_settings(machine: Machine) -> None:
     """With HOME, the script changes only the settings of Go that a reproducible build needs."""
     env = {"HOME": "x", "GOFLAGS": "-p=1"}
-    assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == engine.go_environment(env, machine.home)
+    assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == go_build.environment(env, machine.home)
 
 
 def test_installer_comes_before_the_build(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """If Pulumi's site responds, its installer puts the pinned version into the cache and edits no profile."""
     machine.has_go()
     script = INSTALLER.format(log=machine.home / "options", meanwhile="sleep 1", files=" ".join(FILES), version=PINNED)
-    monkeypatch.setattr(engine, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "TICK_SECONDS", 0.1)
     del machine.env["JUSTT_ENGINE_INSTALLER"]
     with site(script) as address:
         monkeypatch.setattr(engine, "INSTALLER", address)
@@ -476,9 +569,9 @@ def test_silent_installer_site_is_abandoned(machine: Machine, monkeypatch: pytes
 
 def test_hanging_program_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a program runs longer than its limit, `run` ends it with its children and keeps its output."""
-    monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "TICK_SECONDS", 0.01)
     program_text = f"echo here; : > {tmp_path}/ready; /bin/sleep 60"
-    outcome = engine.run(
+    outcome = processes.run(
         ["/bin/sh", "-c", program_text], {}, limit=0.02, tick=lambda _elapsed, _lines: wait_for(tmp_path / "ready")
     )
     assert outcome.lines == ["here", "stopped after 0 s"]
@@ -515,7 +608,7 @@ def default_action(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, before)
 
 
-@pytest.mark.parametrize("number", engine.INTERRUPTIONS)
+@pytest.mark.parametrize("number", processes.INTERRUPTIONS)
 def test_interrupted_build_leaves_no_cache(machine: Machine, number: signal.Signals) -> None:
     """If Ctrl-C, a cancelled job or a closed terminal interrupts a build, the script also ends Go.
 
@@ -553,7 +646,7 @@ def test_two_processes_build_once(machine: Machine) -> None:
     outputs = [process.communicate(timeout=HANG_SECONDS)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert outputs == [f"{machine.cache}/bin\n"] * 2
-    assert len(engine.BINARIES) == machine.log.read_text().count("build ")
+    assert len(go_build.BINARIES) == machine.log.read_text().count("build ")
 
 
 def test_waiting_process_checks_the_cache_again(machine: Machine) -> None:
@@ -586,10 +679,10 @@ def test_nothing_available_says_what_to_install(machine: Machine) -> None:
         "  1. pulumi on PATH: not found",
         f"  2. made before: no {machine.cache}",
         "  3. official installer: switched off by JUSTT_ENGINE_INSTALLER",
-        "  4. build with Go: no go on PATH",
+        "  4. build with Go: no go on PATH, and no uv on PATH to install it",
         "Install one of these and run this again:",
         "  the Pulumi CLI 3.254.0 or newer: https://www.pulumi.com/docs/install/",
-        "  Go 1.25.11 or newer, to build the CLI: https://go.dev/doc/install",
+        "  Go 1.26.6 or newer, to build the CLI: https://go.dev/doc/install",
     ]
 
 

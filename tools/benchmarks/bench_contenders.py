@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import engine
+import go_build
+import processes
 from support import environment
 from support.harness import Stack
 
@@ -191,16 +193,16 @@ def restapi(cache: Path) -> tuple[Path, Path]:
     if terraform is None or go is None:
         raise LeftOut(f"no {'go' if terraform else 'terraform'} on PATH")
     provider = (
-        cache / engine.fingerprint([(_PROGRAMS / "restapi" / "go.sum").read_text()]) / RestapiContender.provider_mark
+        cache / go_build.fingerprint([(_PROGRAMS / "restapi" / "go.sum").read_text()]) / RestapiContender.provider_mark
     )
     if not provider.exists():
         sys.stderr.write("bench: building restapi from its Go module, once; that takes minutes\n")
         package = "github.com/Mastercard/terraform-provider-restapi"
-        built = engine.run(
+        built = processes.run(
             [go, "build", "-trimpath", "-o", str(provider), package],
-            {**environment.CALLER, **engine.BUILD_ENV},
+            {**environment.CALLER, **go_build.ENV},
             cwd=_PROGRAMS / "restapi",
-            limit=engine.LONG_SECONDS,
+            limit=processes.LONG_SECONDS,
         )
         if built.code:
             raise LeftOut(f"its build failed: {built.last}")
@@ -215,7 +217,7 @@ def sources(commit: str, cache: Path) -> Path:
     """
 
     def git(*words: str) -> str:
-        ended = engine.run(["git", *words], environment.CALLER, cwd=engine.ROOT)
+        ended = processes.run(["git", *words], environment.CALLER, cwd=engine.ROOT)
         if ended.code:
             raise LeftOut(f"git knows no commit {commit} with the package in it ({ended.last})")
         return ended.last

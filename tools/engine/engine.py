@@ -8,7 +8,7 @@ the provider. Progress goes to stderr. On success, stdout gets one line: the fol
     1 pulumi on PATH       it's missing or too old, or it has no Python language host
     2 made before          a file is missing, or `pulumi version` doesn't print the pinned version
     3 official installer   JUSTT_ENGINE_INSTALLER is `off`, or the installer's site or script fails
-    4 build with Go        Go is missing or older than go.mod requires, or the build fails
+    4 build with Go        Go can't be found or installed, or the build fails
 
 The version is pinned only in `cli/go.mod`. `.dev/engine` has one folder for each set of module files.
 """
@@ -17,21 +17,30 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import http.client
 import os
 import platform
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import go_build
+from processes import (
+    INTERRUPTIONS,
+    LONG_SECONDS,
+    UnavailableError,
+    Version,
+    parse_version,
+    restore_interrupt,
+    run,
+    which,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,50 +48,15 @@ if TYPE_CHECKING:
 __all__ = ["EngineError", "ensure", "restore_interrupt"]
 
 
-class Version(NamedTuple):
-    """A release, without the suffixes of development builds."""
-
-    major: int
-    minor: int
-    patch: int
-
-    def __str__(self) -> str:
-        """Return it in Pulumi's notation."""
-        return ".".join(map(str, self))
-
-
 ROOT = Path(__file__).resolve().parents[2]
 # The first release whose `pulumi import --file` accepts outputs. The import of a payment integration needs them.
 MINIMUM = Version(3, 254, 0)
 INSTALLER = "https://get.pulumi.com"
-HOST = "pulumi-language-python"
-BINARIES = {
-    HOST: ("language-python", "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"),
-    "pulumi": ("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"),
-}
-SCRIPTS = {
-    "pulumi-language-python-exec": "python/cmd/pulumi-language-python-exec",
-    "pulumi-resource-pulumi-python": "python/dist/pulumi-resource-pulumi-python",
-}
-MODULE_FILES = ("go.mod", "go.sum")
-BUILD_ENV = {"CGO_ENABLED": "0", "GOWORK": "off"}
-BUILD_FLAGS = ("-trimpath", "-tags", "osusergo,grpcnotrace", "-ldflags")
-LINK_FLAGS = "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{}"
-# Ctrl-C, a cancelled CI job, a closed terminal.
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CONNECT_SECONDS = 5.0
-TICK_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-LONG_SECONDS = 3600.0
-TAIL_LINES = 20
 
 
 class EngineError(Exception):
     """All ways failed; the text lists the attempts and what to install."""
-
-
-class UnavailableError(Exception):
-    """This way is skipped; the text says why."""
 
 
 class Found(NamedTuple):
@@ -90,23 +64,6 @@ class Found(NamedTuple):
 
     folder: Path
     why: str
-
-
-class Outcome(NamedTuple):
-    """The result of a finished program."""
-
-    code: int
-    lines: list[str]
-
-    @property
-    def version(self) -> Version | None:
-        """The version that it printed, if it succeeded."""
-        return parse_version("\n".join(self.lines)) if self.code == 0 else None
-
-    @property
-    def last(self) -> str:
-        """The line that most likely describes the problem."""
-        return next((line for line in reversed(self.lines) if line.strip()), f"exit code {self.code}, no output")
 
 
 @dataclass(frozen=True)
@@ -119,30 +76,10 @@ class Project:
     cache: Path
 
 
-def parse_version(text: str) -> Version | None:
-    """Return the version from the first line that starts with one, written `v3.259.0`, `go1.26` or without prefix."""
-    match = re.search(r"^(?:v|go)?(\d+)\.(\d+)(?:\.(\d+))?", text, re.MULTILINE)
-    return Version(*(int(part or 0) for part in match.groups())) if match else None
-
-
 def highest_version(subject: str, go_mods: Sequence[str]) -> Version:
     """Return the highest version that the module files require for a subject, which satisfies all of them."""
     words = re.findall(rf"^\s*{re.escape(subject)} (\S+)$", "\n".join(go_mods), re.MULTILINE)
     return max(version for word in words if (version := parse_version(word)))
-
-
-def fingerprint(parts: Sequence[str]) -> str:
-    """Return a short name that changes if any of the parts changes."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
-def go_environment(env: Mapping[str, str], store: Path) -> dict[str, str]:
-    """Return the environment of the build; without HOME, Go's own caches are in *store*."""
-    if not env.get("HOME"):
-        # Go makes its module cache read-only, and `rm -rf .dev` would fail there.
-        flags = f"{env.get('GOFLAGS', '')} -modcacherw".strip()
-        env = {"GOCACHE": str(store / "build"), "GOPATH": str(store / "path"), **env, "GOFLAGS": flags}
-    return {**env, **BUILD_ENV}
 
 
 def advice(go: Version, attempts: Sequence[str]) -> str:
@@ -155,70 +92,14 @@ def advice(go: Version, attempts: Sequence[str]) -> str:
     )
 
 
-def progress(elapsed: float, lines: Sequence[str]) -> str:
-    """Summarize the output of `go build -v` so far: one line for each package or downloaded module."""
-    modules = sum(line.startswith("go: ") for line in lines)
-    return f"{elapsed:.0f} s, {len(lines) - modules} packages compiled, {modules} modules fetched"
-
-
 def load(root: Path) -> Project:
     """Read the versions that the repository pins."""
     modules = root / "tools" / "engine"
-    mods, sums = ([(modules / folder / name).read_text() for folder, _ in BINARIES.values()] for name in MODULE_FILES)
+    mods = [(modules / folder / "go.mod").read_text() for folder, _ in go_build.BINARIES.values()]
     version = highest_version("github.com/pulumi/pulumi/pkg/v3", mods)
     # Two systems may share a checkout, such as a laptop and a container that mounts it.
-    system = (platform.system(), platform.machine())
-    name = fingerprint([*mods, *sums, *BUILD_FLAGS, LINK_FLAGS, *map("=".join, BUILD_ENV.items()), *system])
+    name = go_build.fingerprint([*go_build.inputs(modules), platform.system(), platform.machine()])
     return Project(modules, version, highest_version("go", mods), root / ".dev" / "engine" / f"{version}-{name}")
-
-
-def run(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    *,
-    cwd: Path | None = None,
-    limit: float = ANSWER_SECONDS,
-    tick: Callable[[float, list[str]], None] = lambda _elapsed, _lines: None,
-) -> Outcome:
-    """Run a program until it ends, reaches its time limit or is interrupted, and leave none of its children behind."""
-    with tempfile.NamedTemporaryFile() as output:
-
-        def lines() -> list[str]:
-            return Path(output.name).read_text("utf-8", "replace").splitlines()
-
-        # An interrupt inside Popen would lose a program that already runs, so defer it until the program can be ended.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-        try:
-            process = subprocess.Popen(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            return Outcome(127, [str(error)])
-        started = time.monotonic()
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            while (elapsed := time.monotonic() - started) < limit:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    return Outcome(process.wait(TICK_SECONDS), lines())
-                tick(elapsed + TICK_SECONDS, lines())
-            return Outcome(124, [*lines(), f"stopped after {limit:.0f} s"])
-        finally:
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def which(name: str, env: Mapping[str, str]) -> Path | None:
-    """Return the absolute path of a program on the given PATH."""
-    found = shutil.which(name, path=env.get("PATH", os.defpath))
-    return Path(found).absolute() if found else None
 
 
 def reported(program: Path, env: Mapping[str, str]) -> Version:
@@ -231,17 +112,9 @@ def reported(program: Path, env: Mapping[str, str]) -> Version:
     return outcome.version
 
 
-def restore_interrupt() -> None:
-    """Make SIGINT end this process and its children again, even if a script's `&` has made it ignored.
-
-    The CLI ends its plugins with SIGINT, and waits 5 s for each one that doesn't end.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def verify(folder: Path, expected: Version, env: Mapping[str, str]) -> None:
     """Reject a folder without a complete engine of the pinned version."""
-    missing = [name for name in (*BINARIES, *SCRIPTS) if not shutil.which(name, path=str(folder))]
+    missing = [name for name in (*go_build.BINARIES, *go_build.SCRIPTS) if not shutil.which(name, path=str(folder))]
     if missing:
         raise UnavailableError(f"{folder} is broken: {', '.join(missing)} missing or not executable")
     version = reported(folder / "pulumi", env)
@@ -257,8 +130,8 @@ def on_path(env: Mapping[str, str]) -> Found:
     version = reported(program, env)
     if version < MINIMUM:
         raise UnavailableError(f"{program} is v{version}, older than v{MINIMUM}")
-    if not (which(HOST, env) or shutil.which(HOST, path=str(program.resolve().parent))):
-        raise UnavailableError(f"{program} has no {HOST} beside it or on PATH")
+    if not (which(go_build.HOST, env) or shutil.which(go_build.HOST, path=str(program.resolve().parent))):
+        raise UnavailableError(f"{program} has no {go_build.HOST} beside it or on PATH")
     return Found(program.parent, f"v{version} is at least v{MINIMUM}")
 
 
@@ -314,36 +187,11 @@ def install(project: Project, env: Mapping[str, str], say: Callable[[str], None]
 
 def build(project: Project, env: Mapping[str, str], say: Callable[[str], None]) -> Found:
     """Build the engine from its Go modules."""
-    go = which("go", env)
-    if go is None:
-        raise UnavailableError("no go on PATH")
-    env, cli = go_environment(env, project.cache.parent / "go"), project.modules / "cli"
-    # Run it in the module's folder: a Go that can download the toolchain in go.mod reports that version.
-    answer = run([str(go), "env", "GOVERSION"], env, cwd=cli, limit=LONG_SECONDS)
-    if answer.version is None or answer.version < project.go:
-        raise UnavailableError(f"{go} is not Go {project.go} or newer ({answer.last})")
-    say(f"  building with Go {answer.version}: minutes the first time, seconds once Go has its packages cached")
+    store = project.cache.parent / "go"
+    toolchain = go_build.find_go(project.modules, project.go, store, go_build.environment(env, store), say)
+    say(f"  building with Go {toolchain.version}: minutes the first time, seconds once Go has its packages cached")
     with staged(project, env) as stage:
-        for name, (module, package) in BINARIES.items():
-            output = stage / "bin" / name
-            flags = ("-v", *BUILD_FLAGS, LINK_FLAGS.format(project.version), "-o", str(output))
-
-            def report(elapsed: float, lines: Sequence[str], name: str = name) -> None:
-                say(f"  {name}: {progress(elapsed, lines)}")
-
-            command = (str(go), "build", *flags, package)
-            built = run(command, env, cwd=project.modules / module, limit=LONG_SECONDS, tick=report)
-            if built.code:
-                say("\n".join(f"    {line}" for line in built.lines[-TAIL_LINES:]))
-                raise UnavailableError(f"go build of {name} failed ({built.last})")
-        sdk = run([str(go), "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"], env, cwd=cli)
-        for name, source in SCRIPTS.items():
-            script = Path(sdk.last, source)
-            if not script.is_file():
-                raise UnavailableError(f"the sdk module has no {source} ({sdk.last})")
-            # Not copy2: files in the module cache have no execute and write permission.
-            shutil.copyfile(script, stage / "bin" / name)
-            (stage / "bin" / name).chmod(0o755)
+        go_build.build(project.modules, project.version, toolchain, stage, say)
     return Found(project.cache / "bin", f"built v{project.version}")
 
 
@@ -368,7 +216,7 @@ def show_line(line: str) -> None:
 
 def ensure(
     root: Path = ROOT,
-    env: Mapping[str, str] = os.environ,
+    env: Mapping[str, str] | None = None,
     say: Callable[[str], None] = show_line,
 ) -> Path:
     """Return the folder to put first on PATH, after making the engine if there is none.
@@ -377,6 +225,12 @@ def ensure(
         EngineError: All ways failed.
     """
     project = load(root)
+    if env is None:
+        # The environment of the tools has uv.
+        env = {
+            **os.environ,
+            "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)]),
+        }
     attempts: list[str] = []
 
     def attempt(title: str, way: Callable[[], Found]) -> Path | None:

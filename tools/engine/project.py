@@ -3,6 +3,7 @@
     up       create or update the resources of `examples/quickstart`     refresh   read the status of all resources
     preview  show what `up` would change                                 destroy   deactivate all integrations
     stop     stop the simulator; its records stay                        env       print the variables to export
+    next     after `up`: print what exists, what to try next, and how to clean up
 
 All its files are in `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase of
 its secrets, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. Existing files and
@@ -31,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / ".dev"
 STACK = "dev"
 COMMANDS = {
-    "up": ["up", "--yes", "--diff"],
+    "up": ["up", "--yes", "--skip-preview"],
     "preview": ["preview", "--diff"],
     "refresh": ["refresh", "--yes", "--skip-preview", "--diff"],
     "destroy": ["destroy", "--yes"],
@@ -53,6 +54,9 @@ def main(command: str) -> None:
             sys.stdout.write(f"unset {name}\n")
         for name in sorted(name for name in environ if environ[name] != os.environ.get(name)):
             sys.stdout.write(f"export {name}={shlex.quote(environ[name])}\n")
+        return
+    if command == "next":
+        sys.stdout.write(_next_steps(environ))
         return
     key = _kept_secret("api-key")
     url = _running_simulator() or _start_simulator()
@@ -114,6 +118,20 @@ def _configure(environ: Mapping[str, str], url: str, key: str) -> None:
                 "simulator: its address changed. Run `make up` before refresh or destroy, which use the recorded one\n"
             )
         _pulumi(environ, "config", "set", "justt:baseUrl", url, "--stack", STACK)
+
+
+def _next_steps(environ: Mapping[str, str]) -> str:
+    state = json.loads(_pulumi(environ, "stack", "export", "--stack", STACK))["deployment"]
+    names = [
+        urn.rpartition("::")[2]
+        for urn in (resource["urn"] for resource in state["resources"])
+        if urn.split("::")[2].endswith("justt:PaymentIntegration")
+    ]
+    return (
+        f"\nThe simulator of Justt has {len(names)} integrations of this stack: {', '.join(names)}.\n"
+        "Next: edit examples/quickstart/__main__.py. `make preview` shows what would change, `make up` changes it.\n"
+        "Clean up: `make destroy` deactivates the integrations, `make clean` removes all that these commands made.\n"
+    )
 
 
 def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str:
@@ -195,7 +213,7 @@ def _control(url: str, what: str, body: object = None) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in (*COMMANDS, "stop", "env"):  # noqa: PLR2004 - the program and its command
+    if len(sys.argv) != 2 or sys.argv[1] not in (*COMMANDS, "stop", "env", "next"):  # noqa: PLR2004 - the program and its command
         raise SystemExit(__doc__)
     try:
         main(sys.argv[1])
