@@ -27,6 +27,7 @@ from this_machine import interpreters
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+LOCKS = (LOCK, DEV_LOCK, ROOT / "requirements-uv.lock", ROOT / "requirements-go.lock")
 
 PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "PSF-2.0"}
 EXCEPTIONS = {
@@ -79,7 +80,7 @@ def bill(release: Path) -> dict[str, Any]:
 class TestLocks:
     """The packages that may be installed."""
 
-    @pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
+    @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
     def test_every_line_is_one_version_with_hashes(self, lock: Path) -> None:
         """Each line of a lock has one exact version and SHA-256 hashes, so no other file can be installed."""
         pinned = locks.read(lock)
@@ -168,14 +169,14 @@ def licenses_of(metadata: PackageMetadata | Message) -> set[str]:
 class TestAudit:
     """The check for known vulnerabilities, with fake results of pip-audit."""
 
-    def test_every_pin_of_both_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """The audit looks up each pin of both locks.
+    def test_every_pin_of_all_locks_is_looked_up(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """The audit looks up each pin of all locks.
 
         It includes pins for other systems and Pythons, which pip-audit itself would skip.
         """
         service = Service()
         assert audit.main(["--required"], service) == 0
-        every = {f"{entry.name}=={entry.version}" for path in (LOCK, DEV_LOCK) for entry in locks.read(path)}
+        every = {f"{entry.name}=={entry.version}" for path in LOCKS for entry in locks.read(path)}
         assert set(service.asked) == {audit.VULNERABLE, *every}
         assert len(service.asked) == len(every) + 1
         assert capsys.readouterr().out == f"vulnerabilities: none known in {len(every)} locked releases\n"

@@ -48,7 +48,7 @@ def main(command: str) -> None:
         _stop_simulator()
         return
     DEV.mkdir(exist_ok=True)
-    environ = _environment(engine.ensure(ROOT))
+    environ = _environment(engine.ensure(ROOT, say=_say_nothing if command == "next" else engine.show_line))
     if command == "env":
         for name in sorted(os.environ.keys() - environ.keys()):
             sys.stdout.write(f"unset {name}\n")
@@ -65,6 +65,10 @@ def main(command: str) -> None:
     sys.stdout.flush()
     os.chdir(ROOT)
     os.execvpe("pulumi", ["pulumi", *COMMANDS[command], "--stack", STACK, "--non-interactive"], environ)  # noqa: S606, S607 - the program that was just installed
+
+
+def _say_nothing(_line: str) -> None:
+    """Leave out what the command before has shown."""
 
 
 def _environment(engine_bin: Path) -> dict[str, str]:
