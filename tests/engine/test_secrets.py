@@ -680,3 +680,18 @@ def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False)
         """)
     )
     stack.environ["PYTHONPATH"] = f"{folder / 'sabotage'}:{ROOT / 'provider'}"
+
+
+@pytest.mark.slow
+def test_a_value_that_becomes_a_secret_is_encrypted(stack: Stack) -> None:
+    """If the program makes a name secret without changing it, the next update encrypts the input and the output."""
+    for value, is_encrypted in (('"Shop"', False), ('pulumi.Output.secret("Shop")', True)):
+        stack.program(f"""
+        justt.PaymentIntegration("shop", external_identifier="shop-1", integration_name={value}, source="stripe",
+                                 credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
+        """)
+        stack.up()
+        exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
+        [shop] = [each for each in exported if each["urn"].endswith("::shop")]
+        for part in ("inputs", "outputs"):
+            assert ("ciphertext" in shop[part]["integrationName"]) == is_encrypted
