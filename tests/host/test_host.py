@@ -254,6 +254,7 @@ def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) ->
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [("", 16), ("4", 4), ("20", 20)])
+@pytest.mark.daily(1)
 def test_justt_workers_limits_concurrent_calls(simulator: SimulatorServer, workers: str, at_once: int) -> None:
     """JUSTT_WORKERS limits the number of creates that run at the same time. Without the variable, the limit is 16."""
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
@@ -288,6 +289,7 @@ def test_many_creates_of_one_outage_wait_together_with_few_workers(simulator: Si
     assert methods(simulator).count("GET") <= 1 + 2 * (2 + 2)
 
 
+@pytest.mark.slow
 def test_both_kinds_share_one_client(simulator: SimulatorServer) -> None:
     """A `PaymentIntegration` and an `IntegrationReady` share one client, because Justt's quota is per key.
 
@@ -347,6 +349,7 @@ def test_nothing_is_posted_for_an_engine_that_left(host: Host, simulator: Simula
 
 
 @pytest.mark.parametrize("policy", ["refuse", "adopt"])
+@pytest.mark.daily(1)
 def test_a_lost_create_without_its_engine_is_reported(simulator: SimulatorServer, policy: str) -> None:
     """The engine leaves during a create whose response is lost.
 

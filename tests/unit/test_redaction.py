@@ -502,6 +502,7 @@ def test_redaction_with_any_credential_is_fast(secret: str) -> None:
 @pytest.mark.parametrize(
     "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
 )
+@pytest.mark.daily(1)
 def test_redaction_of_a_page_is_fast(field: str) -> None:
     """`is_clean_record` searches a page of a hundred records with three long fields each in less than four seconds."""
     started = time.process_time()
@@ -511,6 +512,7 @@ def test_redaction_of_a_page_is_fast(field: str) -> None:
     assert time.process_time() - started < 4.0
 
 
+@pytest.mark.slow
 def test_redaction_of_a_page_of_any_size_is_fast() -> None:
     """`is_clean_record` accepts a page of 3,000 harmless records, and refuses an implausibly large one.
 

@@ -194,6 +194,7 @@ def with_one_more(folder: Path) -> None:
         path.write_text(text.replace(before, line + before))
 
 
+@pytest.mark.slow
 def test_one_more_property_takes_four_lines(tmp_path: Path) -> None:
     """After the four lines for a new property are added to a copy of the package, all code handles the property.
 

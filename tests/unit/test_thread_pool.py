@@ -261,6 +261,7 @@ def test_an_earlier_wait_gives_back_only_its_own_thread(pool: ThreadPoolExecutor
     assert (width_meanwhile, pool._max_workers) == (8, 7)
 
 
+@pytest.mark.slow
 def test_thread_pool_works_in_every_installed_python() -> None:
     """In each installed Python, the pool serves 20 waits and ten other calls at once, and then has the requested size.
 

@@ -133,6 +133,7 @@ def test_untrusted_certificate_fails_at_once(
     assert simulator.request_count == 0
 
 
+@pytest.mark.slow
 def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServer, tmp_path: Path) -> None:
     """If SSL_CERT_FILE or SSL_CERT_DIR has the authority, requests to a loopback address succeed.
 
@@ -152,6 +153,7 @@ def test_ssl_cert_variables_apply_to_loopback_addresses(simulator: SimulatorServ
     assert "set SSL_CERT_FILE to that authority's PEM file (or SSL_CERT_DIR" in one_line(refused.stderr)
 
 
+@pytest.mark.slow
 def test_sslkeylogfile_is_ignored(simulator: SimulatorServer, tmp_path: Path) -> None:
     """If SSLKEYLOGFILE is set, the client writes no TLS keys to that file. The keys could decrypt recorded traffic."""
     file = tmp_path / "keys.log"
@@ -190,6 +192,7 @@ def test_every_command_of_the_engine_stops_at_an_untrusted_certificate(
 
 
 @pytest.mark.parametrize("form", [b"%s", b"Bearer %s", b"denied for %s"])
+@pytest.mark.daily(1)
 def test_proxy_password_in_a_407_is_not_shown(tmp_path: Path, form: bytes) -> None:
     """If a proxy's 407 has the password in its reason phrase, the command fails at once and does not show it.
 

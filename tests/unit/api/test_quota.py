@@ -77,6 +77,7 @@ def read_all(clock: StagedClock, vendor: QuotaServer, share: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.daily(1)
 def test_processes_share_the_vendor_quota(seed: int, record_property: Callable[[str, object], None]) -> None:
     """Three processes with 2,100 concurrent reads all finish within minutes, and get a limited number of 429s.
 

@@ -46,6 +46,7 @@ def test_simulator_serves_until_interrupted(tmp_path: Path) -> None:
     assert seen == [["SUCCESSFUL"], ["SUCCESSFUL", "SUCCESSFUL"]]
 
 
+@pytest.mark.slow
 def test_simulator_injects_the_given_faults() -> None:
     """`pulumi-justt simulator` applies the fault of each `--fault` in the given order, and uses `--seed`."""
     command = [sys.executable, "-m", "pulumi_justt.cli", "simulator", "--seed", "7"]
@@ -99,6 +100,7 @@ def test_version() -> None:
         ("aiohttp", ["--version"], 0, ""),
     ],
 )
+@pytest.mark.daily(1)
 def test_a_missing_extra_is_named(missing: str, arguments: list[str], code: int, expected: str) -> None:
     """If a library is missing, a command that needs it prints which extra to install.
 

@@ -69,6 +69,7 @@ def test_a_terminal_gets_fitted_colored_tables() -> None:
         (30, ["ID", "MANAGED", "BY"]),
     ],
 )
+@pytest.mark.daily(1)
 def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) -> None:
     """On a narrow terminal, a table leaves out its least important columns and names `--json`.
 
@@ -95,6 +96,7 @@ def test_paragraphs_without_a_terminal_are_not_folded() -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1", "COLUMNS": "40"}, {"TTY_COMPATIBLE": "1"}])
+@pytest.mark.daily(1)
 def test_a_pipe_gets_plain_columns(environ: dict[str, str]) -> None:
     """If stdout is a pipe, a table has one plain line for each row, with characters escaped that stdout can't encode.
 

@@ -730,6 +730,7 @@ def test_local_network_errors_are_shown_while_a_credential_is_unavailable() -> N
     ],
     ids=["text", "list", "base64", "object", "page", "nested"],
 )
+@pytest.mark.daily(1)
 def test_15_mb_error_body_is_processed_quickly(body: str) -> None:
     """If an error response has 15 MB, the client needs less than two CPU seconds, and the error is short.
 
@@ -1204,6 +1205,7 @@ def test_credential_in_content_encoding_is_redacted() -> None:
 
 
 @pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.daily(1)
 def test_compressed_response_takes_no_memory(layers: int) -> None:
     """If a response is a decompression bomb, the client refuses it and uses less than 50 MB of memory."""
     bomb = gzip.compress(b" " * 200_000_000)

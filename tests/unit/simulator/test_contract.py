@@ -156,6 +156,7 @@ def session() -> Iterator[requests.Session]:
 
 @schema.parametrize()
 @BOUNDED
+@pytest.mark.daily(1)
 def test_every_response_conforms_to_the_document(
     case: AnyCase, simulator: SimulatorServer, session: requests.Session
 ) -> None:
@@ -181,6 +182,7 @@ def test_every_response_conforms_to_the_document(
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
+@pytest.mark.daily(1)
 def test_valid_requests_succeed(label: str, simulator: SimulatorServer, session: requests.Session) -> None:
     """For any generated request that is valid, the simulator responds with the documented 2xx of the operation."""
     answered: list[int] = []

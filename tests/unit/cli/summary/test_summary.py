@@ -570,6 +570,7 @@ def outside_of_code(comment: str) -> str:
 
 @relentless
 @given(st.data())
+@pytest.mark.slow
 def test_no_text_escapes_its_code_span(data: st.DataObject) -> None:
     """For any names, values and messages in a preview, Markdown interprets only the pull-request comment's own texts.
 
@@ -643,6 +644,7 @@ def test_no_secret_is_shown(data: st.DataObject) -> None:
         (400, 4000, "Left out"),
     ],
 )
+@pytest.mark.daily(1)
 def test_the_comment_stays_below_the_limit(number: int, width: int, says: str | None) -> None:
     """If a pull-request comment would be too long, details are left out first, then the least important resources.
 
