@@ -37,7 +37,7 @@ def state_dir(stack: Stack) -> Iterator[Path]:
     stack.environ |= {"JUSTT_STATE_DIR": str(folder), "JUSTT_TIMEOUT_SECONDS": "3"}
     stack.program(PROGRAM)
     yield folder
-    stack.assert_no_leak(*(path.read_bytes() for path in folder.rglob("*.json")))
+    stack.assert_no_leak(*(path.read_bytes() for path in folder.rglob("*.json*")))
 
 
 def live(simulator: SimulatorServer) -> list[str]:

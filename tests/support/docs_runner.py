@@ -207,6 +207,7 @@ _MASKS = (
     (r"\bsim-[0-9a-f]{16}\b", "<errorId>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d| UTC)?)?", "<date>"),
+    (r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b", "<run>"),
     (r"\b\d\d:\d\d:\d\d\b", "<time>"),
     (r"\b\d+(?:\.\d+)?(?: ?ms| ?s| seconds?| minutes?)\b", "<duration>"),
     (r"(?<![\d.])v?\d+\.\d+\.\d+(?![\d.])\S*", "<version>"),

@@ -84,7 +84,8 @@ class FakePulumi:
 
     def run(self, *arguments: str, answers: str = "", environ: Mapping[str, str] | None = None) -> Result:
         """Run `pulumi-justt` in the project, with *answers* to its prompts."""
-        folder = ["--cwd", str(self.project)] if "--cwd" not in arguments else []
+        # `log` reads the journal of this machine, so it has no option for the project.
+        folder = [] if "--cwd" in arguments or "log" in arguments else ["--cwd", str(self.project)]
         variables = {"PATH": self.path, "JUSTT_STATE_DIR": str(self.folder / "journal"), **(environ or {})}
         return CliRunner().invoke(main, [*arguments, *folder], input=answers, env=variables)
 

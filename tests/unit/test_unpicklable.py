@@ -300,6 +300,7 @@ HARMLESS |= {
     "_JusttResource",
     "PageCache",
 }
+HARMLESS |= {"Entry", "LogResult"}
 HARMLESS |= {
     "Calls",
     "_Served",

@@ -17,6 +17,7 @@ from pulumi_justt.cli import rendering, simulator
 from pulumi_justt.cli.doctor.command import command as doctor
 from pulumi_justt.cli.importing.command import command as import_
 from pulumi_justt.cli.list.command import command as list_
+from pulumi_justt.cli.log.command import command as log
 from pulumi_justt.cli.options import FINE, NOT_DONE
 from pulumi_justt.cli.recover.command import command as recover
 from pulumi_justt.cli.summary.command import command as summary
@@ -90,5 +91,5 @@ def main() -> None:
     """
 
 
-for _command in (list_, doctor, recover, import_, simulator.command, summary):
+for _command in (list_, doctor, recover, import_, log, simulator.command, summary):
     main.add_command(_command)

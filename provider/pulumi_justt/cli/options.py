@@ -11,7 +11,7 @@ import click
 from pulumi_justt.cli.account_records import NO_ACCOUNT
 from pulumi_justt.values import is_visible_ascii
 
-__all__ = ["ACCOUNTS", "FINDINGS", "FINE", "NOT_DONE", "STACKS", "account", "common"]
+__all__ = ["ACCOUNTS", "FINDINGS", "FINE", "JSON", "NOT_DONE", "STACKS", "account", "common"]
 
 FINE = 0
 FINDINGS = 1
@@ -45,7 +45,7 @@ ACCOUNTS = click.option(
     help="A reference account to list; repeat for more. Default: the configured account and the accounts that the "
     "stacks use.",
 )
-_JSON = click.option("--json", "is_json", is_flag=True, help="Print one JSON document instead of tables.")
+JSON = click.option("--json", "is_json", is_flag=True, help="Print one JSON document instead of tables.")
 _FOLDER = click.option(
     "--cwd",
     "-C",
@@ -58,4 +58,4 @@ _FOLDER = click.option(
 
 def common(command: _Command) -> _Command:
     """Add the options that all commands on stacks have in common."""
-    return _FOLDER(_JSON(command))
+    return _FOLDER(JSON(command))

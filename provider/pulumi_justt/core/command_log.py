@@ -18,13 +18,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from pulumi_justt.core.journal import Journal
-from pulumi_justt.core.journal.folder import digest, make_folder
+from pulumi_justt.core.journal.folder import append_line, digest, make_folder
 
 __all__ = ["CommandLog"]
 
@@ -80,17 +79,13 @@ class CommandLog:
     def _append(self, line: Mapping[str, str | None]) -> None:
         if self._path is None:
             return
-        text = json.dumps({"at": self._base_url, **line}) + "\n"
+        text = json.dumps({"at": self._base_url, **line})
         with contextlib.suppress(OSError), self._lock:
             if not self._is_open:
                 make_folder(self._path.parent)
                 self._journal.drop_old("commands", pattern="*.jsonl")
                 self._is_open = True
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(file, text.encode())
-            finally:
-                os.close(file)
+            append_line(self._path, text)
 
     def _read(self) -> None:
         """Read the lines that were appended since the last call."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pulumi_justt.api.models import to_vendor_time
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import Deactivation
+from pulumi_justt.core.journal import Change, Journal
 from pulumi_justt.core.state import Properties, raise_unless_missing_allowed
 from pulumi_justt.errors import JusttError, RequestError, RequestRefused, UnexpectedResponse
 from pulumi_justt.log import Log
@@ -34,6 +35,7 @@ class Deactivator:
     Args:
         settings: The configuration.
         client: Returns the client; called only when a request is needed.
+        journal: Records each deactivation.
         log: Shows warnings and notes to the user.
         now: Returns the current time.
     """
@@ -42,27 +44,27 @@ class Deactivator:
         self,
         settings: Settings,
         client: Callable[[], JusttClient],
+        journal: Journal,
         log: Log,
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._client = client
+        self._journal = journal
         self._log = log
         self._now = now
         self._clock_warned = threading.Lock()
 
-    def deactivate(self, integration_id: str, olds: Properties, operation: str) -> bool:
+    def deactivate(self, urn: str, integration_id: str, olds: Properties, operation: str) -> bool:
         """Deactivate an integration by the recorded policy, and return whether it has already stopped.
 
         Warns:
             warning: The recorded date has passed when the integration is deleted.
-            note: A deactivation was scheduled for later.
 
         Raises:
-            UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
             RequestError: The deactivation failed.
         """
-        account, now = olds.get("referenceAccountId"), self._now()
+        now = self._now()
         policy = Deactivation.model_validate(olds.get("deactivation", {}))
         moment = policy.moment(now)
         if moment < now:
@@ -70,45 +72,72 @@ class Deactivator:
                 f"{operation}: its deactivation date {to_vendor_time(moment)} has passed, so it stops now."
             )
             moment = now
+        planned = Change(
+            "deactivate",
+            "scheduled" if moment > now else "deactivated",
+            self._settings.base_url,
+            urn,
+            account=olds.get("referenceAccountId"),
+            source=_text(olds.get("source")),
+            external_identifier=_text(olds.get("externalIdentifier")),
+            integration_id=integration_id,
+            deactivation_date=to_vendor_time(moment),
+        )
         client = self._client()
         try:
-            client.deactivate_integration(
-                integration_id,
-                operation=operation,
-                account=account,
-                deactivation_type=policy.deactivation_type,
-                deactivation_date=to_vendor_time(moment),
-            )
-            if moment > now:
-                self._log.info(f"{operation}: it runs until {to_vendor_time(moment)}; the state no longer has it.")
-        except UnexpectedResponse as unclear:
-            if not self._has_stopped(integration_id, account, unclear):
-                # A deactivation for a later date ends here too, because the record does not show that date.
-                raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
-        except RequestRefused as refused:
-            stopped = self._stopped_although(refused, integration_id, account, moment if moment > now else None)
-            if stopped is None:
-                raise
-            return stopped
+            with self._journal.recording(planned, failures=JusttError) as change:
+                self._send(change, policy, operation)
         finally:
             if moment == now:
                 self._compare_clocks(operation, client.clock_ahead, to_vendor_time(now))
-        return moment == now
+        return change.outcome != "scheduled"
 
-    def _stopped_although(
-        self, refused: RequestRefused, integration_id: str, account: str | None, later: datetime | None
-    ) -> bool | None:
+    def _send(self, change: Change, policy: Deactivation, operation: str) -> None:
+        """Send the deactivation, and correct the outcome of *change* if it is not the planned one.
+
+        Warns:
+            note: A deactivation was scheduled for later.
+
+        Raises:
+            UnexpectedResponse: A proxy answered, and Justt does not show the integration as INACTIVE.
+            RequestError: The deactivation failed.
+        """
+        integration_id, date = str(change.integration_id), str(change.deactivation_date)
+        try:
+            self._client().deactivate_integration(
+                integration_id,
+                operation=operation,
+                account=change.account,
+                deactivation_type=policy.deactivation_type,
+                deactivation_date=date,
+            )
+        except UnexpectedResponse as unclear:
+            if not self._has_stopped(integration_id, change.account, unclear):
+                # A deactivation for a later date ends here too, because the record does not show that date.
+                raise unclear.but(remediation=messages.UNCONFIRMED_REMEDIATION) from None
+            change.outcome = "deactivated"
+        except RequestRefused as refused:
+            change.error_id = refused.error_id
+            outcome = self._outcome_although(refused, change)
+            if outcome is None:
+                raise
+            change.outcome = outcome
+        else:
+            if change.outcome == "scheduled":
+                self._log.info(f"{operation}: it runs until {date}; the state no longer has it.")
+
+    def _outcome_although(
+        self, refused: RequestRefused, change: Change
+    ) -> Literal["deactivated", "scheduled", "alreadyInactive", "missing"] | None:
         """Decide what it means that Justt refused to deactivate the integration.
 
         Args:
             refused: The refusal.
-            integration_id: The id at Justt.
-            account: The account that the integration belongs to.
-            later: The date of the deactivation; None if the integration was to stop at once.
+            change: The planned deactivation.
 
         Returns:
-            Whether the integration has stopped: False if an earlier attempt scheduled that for later. None if the
-            deactivation failed.
+            The outcome of the deactivation; `scheduled` if an earlier attempt scheduled it for later. None if it
+            failed.
 
         Warns:
             warning: A deactivation for later was sent twice, because the first response was lost.
@@ -120,16 +149,16 @@ class Deactivator:
             return None
         if refused.is_not_found:
             raise_unless_missing_allowed(self._settings, self._log, refused)
-            return True
-        if self._has_stopped(integration_id, account, refused):
-            return True
-        if refused.after_unanswered and later is not None and refused.status in _DONE_BEFORE:
+            return "missing"
+        if self._has_stopped(str(change.integration_id), change.account, refused):
+            return "deactivated" if refused.after_unanswered else "alreadyInactive"
+        if refused.after_unanswered and change.outcome == "scheduled" and refused.status in _DONE_BEFORE:
             self._log.warning(
                 f"{refused.operation}: an earlier attempt got no response, and this one was refused "
                 f"({refused.response}). The provider assumes that the earlier attempt scheduled it for "
-                f"{to_vendor_time(later)}. Look it up at Justt after that date."
+                f"{change.deactivation_date}. Look it up at Justt after that date."
             )
-            return False
+            return "scheduled"
         return None
 
     def _compare_clocks(self, operation: str, ahead: float, sent: str) -> None:
@@ -162,3 +191,8 @@ class Deactivator:
             # The caller raises the first error. The error of this read would add nothing to it.
             return False
         return record.is_inactive
+
+
+def _text(value: object) -> str | None:
+    """Return *value* if it is a text. A state that was edited by hand may have any value."""
+    return value if isinstance(value, str) else None

@@ -191,6 +191,14 @@ class CreateCoordinator:
             JusttError: It was not created.
         """
         self._raise_if_unresolved(urn)
+        with self._session.journal.recording(self.intents.change(urn, inputs)) as change:
+            record = self._resume_or_create(urn, inputs)
+            change.integration_id = record.integration_id
+            if not self.has_posted(record.integration_id):
+                change.outcome = "claimed"
+            return record
+
+    def _resume_or_create(self, urn: str, inputs: Inputs) -> RemoteRecord:
         resumed = self.intents.resume(urn, inputs)
         if isinstance(resumed, RemoteRecord):
             return resumed

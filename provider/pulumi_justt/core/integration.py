@@ -102,7 +102,7 @@ class IntegrationLifecycle:
         self._journal, self._ownership, self._redactor = session.journal, session.ownership, session.redactor
         self._replacements = Replacements()
         self._other_environment: str | None = None
-        self._deactivator = Deactivator(self.settings, self.client, self.log, self.now)
+        self._deactivator = Deactivator(self.settings, self.client, self._journal, self.log, self.now)
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
@@ -369,7 +369,7 @@ class IntegrationLifecycle:
         self._warn_of_override(operation)
         self._require_replacement(urn, integration_id, operation)
         claimant = self._journal.claimant(base_url, integration_id)
-        has_stopped = self._deactivator.deactivate(integration_id, olds, operation)
+        has_stopped = self._deactivator.deactivate(urn, integration_id, olds, operation)
         if claimant not in (None, urn):
             self.log.warning(
                 f"{operation}: this machine's journal says that it was created for {claimant!r}. If that is "
@@ -564,7 +564,8 @@ class IntegrationLifecycle:
             )
             return
         try:
-            self._deactivator.deactivate(integration_id, {**outputs, "deactivation": {}}, f"deactivating {called}")
+            stopped_now = {**outputs, "deactivation": {}}
+            self._deactivator.deactivate(urn, integration_id, stopped_now, f"deactivating {called}")
         except JusttError as error:
             self.log.warning(
                 f"the engine cancelled the create of {called}, so no state has it, and the provider could not "

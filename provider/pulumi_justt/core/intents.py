@@ -39,7 +39,7 @@ from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord, to_vendor_time
 from pulumi_justt.core import messages
 from pulumi_justt.core.inputs import Inputs
-from pulumi_justt.core.journal import Decision, Intent, stack_name, stack_of, within_stack
+from pulumi_justt.core.journal import Change, Decision, Intent, stack_name, stack_of, within_stack
 from pulumi_justt.core.listing import list_all
 from pulumi_justt.core.session import Session
 from pulumi_justt.errors import CreateOutcomeUnknown, RequestRefused, StateConflict
@@ -110,6 +110,18 @@ class Intents:
             digest=self._client().digest(inputs),
         )
 
+    def change(self, urn: str, inputs: Inputs) -> Change:
+        """Return the journal's record of a create, which `pulumi-justt log` shows."""
+        return Change(
+            "create",
+            "created",
+            self._base_url,
+            urn,
+            inputs.reference_account_id,
+            inputs.source,
+            inputs.external_identifier,
+        )
+
     def note_stored(self, urn: str, olds: Mapping[str, Any]) -> None:
         """Note that the state has the resource, if the engine passes recorded inputs.
 
@@ -160,6 +172,8 @@ class Intents:
             if intent and self._can_have_made(intent, integration_id):
                 if own in (None, intent):
                     self.write_created(replace(intent, urn=urn), integration_id)
+                    claimed = replace(self.change(urn, inputs), outcome="claimed", integration_id=integration_id)
+                    self._journal.record(claimed)
                 if intent != own:
                     self._journal.remove_intent(intent)
                 return
@@ -557,13 +571,24 @@ class Intents:
                 self._log.info(f"{creating}: claimed {integration_id}, as decided with `pulumi-justt recover`.")
                 return record
             if not record.is_inactive:
-                self._client().deactivate_integration(
-                    integration_id,
-                    operation=operation,
-                    account=intent.account,
-                    deactivation_type="postingDate",
-                    deactivation_date=to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc)),
-                )
+                date = to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc))
+                with journal.recording(
+                    replace(
+                        self.change(urn, inputs),
+                        action="deactivate",
+                        outcome="deactivated",
+                        account=intent.account,
+                        integration_id=integration_id,
+                        deactivation_date=date,
+                    )
+                ):
+                    self._client().deactivate_integration(
+                        integration_id,
+                        operation=operation,
+                        account=intent.account,
+                        deactivation_type="postingDate",
+                        deactivation_date=date,
+                    )
             self._log.info(f"{creating}: deactivated {integration_id}, as decided with `pulumi-justt recover`.")
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)

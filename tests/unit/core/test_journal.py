@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.journal import Decision, Intent, Journal, stack_of, state_folder
+from pulumi_justt.core.journal import Change, Decision, Intent, Journal, stack_of, state_folder
 from pulumi_justt.core.journal import folder as journal_folder
 from pulumi_justt.log import Log
 from support.harness import eventually
@@ -133,13 +133,13 @@ def test_call_reads_only_the_intent_of_its_resource(journal: RecordingJournal, m
     for number in range(5):
         journal.write_intent(begun(number, integration_id=f"i-{number}"))
     read: list[Path] = []
-    bytes_of = journal_folder._bytes_of
+    bytes_of = journal_folder.bytes_of
 
     def recorded(path: Path) -> bytes:
         read.append(path)
         return bytes_of(path)
 
-    monkeypatch.setattr(journal_folder, "_bytes_of", recorded)
+    monkeypatch.setattr(journal_folder, "bytes_of", recorded)
     journal.resolve(f"{URN}1", URL, "acc_1", "i-1")
     assert {path for path in read if path.parent.name == "intents"} == {journal.path_of(begun(1))}
 
@@ -426,6 +426,8 @@ def _use(journal: Journal) -> None:
     intent = begun(integration_id="i-1")
     assert not journal.write_intent(intent)
     assert not journal.decide(intent, Decision("forget"))
+    journal.record(Change("create", "created", URL, URN))
+    assert [*journal.changes()] == []
     assert journal.intent(URN, URL, "acc_1") is None
     assert journal.intents() == []
     journal.remove_intent(intent)

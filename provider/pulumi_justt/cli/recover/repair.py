@@ -18,7 +18,7 @@ from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, insert
 from pulumi_justt.cli.stacks import StackError
 from pulumi_justt.cli.state import State
 from pulumi_justt.core.client import shared_client
-from pulumi_justt.core.journal import Decision
+from pulumi_justt.core.journal import Change, Decision
 from pulumi_justt.errors import RequestRefused
 
 __all__ = ["repair"]
@@ -175,15 +175,33 @@ def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: Re
         return
     integration_id = record.integration_id
     if not record.is_inactive:
-        shared_client(case.account.settings).deactivate_integration(
-            integration_id,
-            operation=f"recovering {case.urn}, to deactivate integration {integration_id}",
-            account=case.account.reference,
-            deactivation_type="postingDate",
-            deactivation_date=to_vendor_time(datetime.now(timezone.utc)),
-        )
+        date = to_vendor_time(datetime.now(timezone.utc))
+        change = _change(diagnosis, case, integration_id)
+        change.action, change.outcome, change.deactivation_date = "deactivate", "deactivated", date
+        with diagnosis.journal.recording(change):
+            shared_client(case.account.settings).deactivate_integration(
+                integration_id,
+                operation=f"recovering {case.urn}, to deactivate integration {integration_id}",
+                account=case.account.reference,
+                deactivation_type="postingDate",
+                deactivation_date=date,
+            )
     diagnosis.journal.forget_integration(case.account.settings.base_url, integration_id)
     yield f"{case.name}: integration {integration_id} was deactivated."
+
+
+def _change(diagnosis: Diagnosis, case: Case, integration_id: str) -> Change:
+    """Return the journal's record of a claim, which `pulumi-justt log` shows."""
+    return Change(
+        "create",
+        "claimed",
+        diagnosis.view.settings.base_url,
+        case.urn,
+        account=case.account.reference if case.account else None,
+        source=case.source,
+        external_identifier=case.intent.external_identifier if case.intent else None,
+        integration_id=integration_id,
+    )
 
 
 def _update_journal(diagnosis: Diagnosis, case: Case, decision: Decision) -> Iterator[str]:
@@ -195,6 +213,7 @@ def _update_journal(diagnosis: Diagnosis, case: Case, decision: Decision) -> Ite
     journal, integration_id = diagnosis.journal, decision.integration_id
     if case.pending and decision.action == "claim" and integration_id:
         journal.claim(diagnosis.view.settings.base_url, integration_id, case.urn)
+        journal.record(_change(diagnosis, case, integration_id))
     if case.intent is None:
         return
     is_for_later = case.pending is None and (

@@ -25,6 +25,9 @@ contain ids, URNs, identifiers and a keyed digest of the request body, but no cr
     commands/<command>.jsonl    by check, diff and create: data that    two days after its last line
                                 the processes of one command share,
                                 see `command_log`
+    changes/<command>.jsonl     by create and delete: what the command  400 days after its last line, or earlier if
+                                created and deactivated, for            there are more than 2,000 such files or 32 MB
+                                `pulumi-justt log`
     parts/<name>.json           for each file above, until it is        after two days, if a process was killed while
                                 complete and is renamed                 writing it
 
@@ -43,12 +46,25 @@ The journal does not sync files to the disk: they survive a killed process, but 
     folder     where the files are, and how they are written, read and removed
     holders    claims and adoptions
     journal    intents, decisions and snapshots
+    changes    what each command created and deactivated
 """
 
 from __future__ import annotations
 
-from pulumi_justt.core.journal.folder import state_folder
+from pulumi_justt.core.journal.folder import MAX_COMMAND_SECONDS, digest, state_folder
 from pulumi_justt.core.journal.journal import Journal
-from pulumi_justt.core.journal.records import Decision, Intent, address, stack_name, stack_of, within_stack
+from pulumi_justt.core.journal.records import Change, Decision, Intent, address, stack_name, stack_of, within_stack
 
-__all__ = ["Decision", "Intent", "Journal", "address", "stack_name", "stack_of", "state_folder", "within_stack"]
+__all__ = [
+    "MAX_COMMAND_SECONDS",
+    "Change",
+    "Decision",
+    "Intent",
+    "Journal",
+    "address",
+    "digest",
+    "stack_name",
+    "stack_of",
+    "state_folder",
+    "within_stack",
+]

@@ -17,9 +17,18 @@ from typing import Any, TypeVar
 
 from pulumi_justt.log import SILENT, Log
 
-__all__ = ["JournalFolder", "digest", "file_name", "make_folder", "state_folder"]
+__all__ = [
+    "MAX_COMMAND_SECONDS",
+    "JournalFolder",
+    "append_line",
+    "bytes_of",
+    "digest",
+    "file_name",
+    "make_folder",
+    "state_folder",
+]
 
-_MAX_COMMAND_SECONDS = 2 * 86_400.0
+MAX_COMMAND_SECONDS = 2 * 86_400.0
 """The maximum time of one command, in seconds: an `IntegrationReady` may wait for a day.
 
 A running process may need its files for that long: ended adoptions, incomplete files, and snapshots that its later
@@ -87,7 +96,7 @@ class JournalFolder:
                     path.unlink()
 
     def _is_old(self, path: Path) -> bool:
-        return self.now() - path.stat().st_mtime > _MAX_COMMAND_SECONDS
+        return self.now() - path.stat().st_mtime > MAX_COMMAND_SECONDS
 
     def _prune(self) -> None:
         """Remove files that have expired or that nothing refers to; called once, before the first write."""
@@ -107,7 +116,7 @@ class JournalFolder:
         if path is None:
             return None
         try:
-            content = json.loads(_bytes_of(path))
+            content = json.loads(bytes_of(path))
             version = content.pop("version")
             if version == _VERSION:
                 return parse(content)
@@ -131,7 +140,7 @@ class JournalFolder:
             is_exclusive: Whether to leave an existing file as it is.
         """
         if path is None or self.folder is None:
-            self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
+            self._warn_of_no_folder()
             return False
         with self._lock:
             is_first, self._has_written = not self._has_written, True
@@ -159,6 +168,9 @@ class JournalFolder:
         except OSError as error:
             self._warn_once(f"{path} can't be removed ({error.strerror})")
 
+    def _warn_of_no_folder(self) -> None:
+        self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
+
     def _warn_once(self, reason: str) -> None:
         """Warn once that the journal can't be relied on.
 
@@ -178,7 +190,7 @@ class JournalFolder:
         )
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
     """Return the content of a regular file. Refuse a pipe, because reading it could block.
 
     Raises:
@@ -193,6 +205,23 @@ def _bytes_of(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise IndexError
         return file.read()
+
+
+def append_line(path: Path, line: str, *, is_new: bool = True) -> None:
+    """Append a line with one write, so that the lines of several processes don't mix.
+
+    Args:
+        path: The file.
+        line: The line, without its end.
+        is_new: Whether to create a missing file.
+
+    Raises:
+        FileNotFoundError: The folder is missing, or the file is missing and *is_new* is False.
+        OSError: The line can't be written.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if is_new else 0)
+    with os.fdopen(os.open(path, flags, 0o600), "ab") as file:
+        file.write(f"{line}\n".encode())
 
 
 def make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from pulumi_justt.core.journal.changes import ChangeRecords
 from pulumi_justt.core.journal.folder import file_name
 from pulumi_justt.core.journal.holders import HolderRecords
 from pulumi_justt.core.journal.records import (
@@ -33,7 +34,7 @@ Every create leaves such an intent until the stack's next command. A GET of the 
 """
 
 
-class Journal(HolderRecords):
+class Journal(HolderRecords, ChangeRecords):
     """The journal of one folder; one object serves all threads of a process. For its arguments see `JournalFolder`."""
 
     _has_created = False

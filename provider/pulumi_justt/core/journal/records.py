@@ -10,12 +10,14 @@ from pydantic import ConfigDict, Field, StrictBool, TypeAdapter
 
 __all__ = [
     "Adoption",
+    "Change",
     "Claim",
     "Decision",
     "Intent",
     "Snapshot",
     "address",
     "as_adoption",
+    "as_change",
     "as_claim",
     "as_intent",
     "as_snapshot",
@@ -144,9 +146,46 @@ class Snapshot:
     is_complete: StrictBool
 
 
+@dataclass
+class Change:
+    """A create or a deactivation that a command tried.
+
+    Args:
+        action: What the command tried.
+        outcome: The result. Of a create: `created`; `claimed`, if an earlier create made the integration; `failed`, if
+            nothing was created; `unknown`, if it may exist. Of a deactivation: `deactivated`; `scheduled`, for a later
+            date; `alreadyInactive`; `missing`, if a 404 was accepted as proof that it is gone; `failed`, if the
+            integration may still be active.
+        base_url: The API's base URL.
+        urn: The resource's URN; None if it is unknown.
+        account: The reference account, if one was given.
+        source: The PSP.
+        external_identifier: The resource's external identifier.
+        integration_id: The integration's id; None if it is unknown.
+        deactivation_date: When the integration stops, in Justt's format.
+        error_id: Justt's errorId, if Justt refused the request.
+        at: When the result was known, in seconds since the epoch.
+    """
+
+    action: Literal["create", "deactivate"]
+    outcome: Literal[
+        "created", "claimed", "deactivated", "scheduled", "alreadyInactive", "missing", "failed", "unknown"
+    ]
+    base_url: str
+    urn: str | None = None
+    account: str | None = None
+    source: str | None = None
+    external_identifier: str | None = None
+    integration_id: str | None = None
+    deactivation_date: str | None = None
+    error_id: str | None = None
+    at: _Timestamp = 0.0
+
+
 _INTENT = TypeAdapter(Intent)
 as_claim = TypeAdapter(Claim).validate_python
 as_adoption = TypeAdapter(Adoption).validate_python
+as_change = TypeAdapter(Change).validate_python
 as_snapshot = TypeAdapter(Snapshot).validate_python
 
 

@@ -1,0 +1,1 @@
+"""`pulumi-justt log`: show what each run on this machine created and deactivated at Justt."""
