@@ -79,3 +79,23 @@ def test_doctor_and_list_show_each_problem_of_a_real_stack(stack: Stack, simulat
     assert nothing.code == 3
     assert "no stack selected" in nothing.stderr
     assert "Name the stack with --stack, or run `pulumi stack select`." in nothing.stderr
+
+
+def test_verify_uses_the_configuration_of_the_stack(stack: Stack, simulator: SimulatorServer) -> None:
+    """`verify` uses the API key of a real stack. `log` then shows what it created and deactivated."""
+    result = stack.justt("verify", "--environment", "sandbox", "--stack", "dev", "--yes", "--json")
+    assert result.code == 0, result.text
+    document = json.loads(result.stdout)
+    assert {fact["verdict"] for fact in document["facts"]} == {"holds"}
+    ids = {record.id: record.status for record in simulator.records.integrations()}
+    assert ids == {each["integrationId"]: "INACTIVE" for each in document["integrations"]}
+
+    logged = json.loads(stack.justt("log", "--last", "--json").stdout)["changes"]
+    assert {(each["integrationId"], each["outcome"]) for each in logged} == {
+        (integration_id, outcome) for integration_id in ids for outcome in ("created", "deactivated")
+    }
+
+    stack.config({"justt:environment": "production"})
+    refused = stack.justt("verify", "--environment", "sandbox", "--stack", "dev", "--yes")
+    assert refused.code == 3
+    assert "so the environment is a simulator, but justt:environment says" in refused.stderr

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 import pulumi_justt
 from pulumi_justt import credentials
 from pulumi_justt.api.call import Call
-from pulumi_justt.api.client import _Request, _Response
+from pulumi_justt.api.client import Attempt, _Request, _Response
 from pulumi_justt.api.errors import ApiConnectionError, ApiStatusError, InvalidResponseError, OutcomeUnknown
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.api.rate_limit import RateLimiter
@@ -42,6 +42,7 @@ from pulumi_justt.cli.list.records import Found, ListResult
 from pulumi_justt.cli.recover.diagnosis import Case, Diagnosis
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.cli.state import State
+from pulumi_justt.cli.verify.lifecycle import Verification
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.exactly_once import _UnresolvedCreate
@@ -223,6 +224,7 @@ HOLDERS: dict[str, Callable[[], object]] = {
     "ApiConnectionError": lambda: ApiConnectionError("no connection", AttemptResult.UNSENT, detail=PAYLOAD),
     "InvalidResponseError": lambda: InvalidResponseError(200, PAYLOAD),
     "OutcomeUnknown": lambda: OutcomeUnknown(InvalidResponseError(200, PAYLOAD)),
+    "Attempt": lambda: Attempt("GET", "/integrations", 0.1, 200, content=PAYLOAD.encode()),
     "BatchReader": lambda: client()._reader,
     "IntegrationLifecycle": core,
     "Deactivator": lambda: core()._deactivator,
@@ -263,6 +265,9 @@ HOLDERS |= {
     "Plan": plan,
     "Import": lambda: plan().imports[0],
     "Importer": importer,
+    "Verification": lambda: Verification(
+        client(), [Attempt("GET", "/", 0.1, content=PAYLOAD.encode())], Journal(None), "stripe", None, print
+    ),
 }
 HARMLESS = {
     "_OwnFinder",
@@ -300,12 +305,11 @@ HARMLESS |= {
     "_JusttResource",
     "PageCache",
 }
-HARMLESS |= {"Entry", "LogResult"}
+HARMLESS |= {"Entry", "Fact", "LogResult"}
 HARMLESS |= {
     "Calls",
     "_Served",
     "Call",
-    "Attempt",
     "Messages",
     "Purpose",
     "InvalidRequest",

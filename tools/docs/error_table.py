@@ -174,6 +174,10 @@ _ELSEWHERE = {
     "cli.summary.comment": "that comment",
     "cli.summary.preview._diagnostic": "stands in that comment for the middle of a long message",
     "cli.summary.values.shown": "stands in that comment for a value",
+    "cli.verify.facts": "the facts that `pulumi-justt verify` prints",
+    "cli.verify.lifecycle.Verification._read_new": "the answer that it prints with a fact",
+    "cli.verify.lifecycle.Verification._use_after_deactivation": "likewise",
+    "cli.verify.lifecycle.Verification._find_in_list": "likewise",
     "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
@@ -271,6 +275,10 @@ _WHOLE = {
     "cli.intents.describe": "finding: journal of <stack>: <resource>: {text} Its journal file is <file>.",
     "cli.list.records.collect": "warning: {text}",
     "cli.log.entries.collect": "warning: {text}",
+    "cli.verify.lifecycle.Verification._stop": "warning: integration <id> may still be active: {text}. Run …",
+    "cli.verify.lifecycle.Verification._candidates": (
+        "warning: Justt may have created an integration whose id is unknown, named '<name>'. {text} Look at Justt …"
+    ),
     "cli.stacks._REMEDIATIONS": "<operation>: `<the command>` said: <its words>. {text}",
     "Run it by hand.": "<operation>: `<the command>` said: <its words>. {text}",
     "asking for the name": _CALL_OF_CLI,

@@ -73,7 +73,7 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Attempt(Unpicklable):
     """One attempt to send a request, which the client passes to `Client.observe`.
 
     Args:
@@ -83,6 +83,7 @@ class Attempt:
         status: The HTTP status of the response.
         error_id: Justt's errorId, unredacted.
         error: The connection error, if there was no response.
+        content: The body of the response, unredacted.
     """
 
     method: Method
@@ -91,6 +92,7 @@ class Attempt:
     status: int | None = None
     error_id: str | None = None
     error: ApiConnectionError | None = None
+    content: bytes = field(default=b"", repr=False)
 
 
 @dataclass(repr=False)
@@ -485,7 +487,7 @@ class Client(Unpicklable):
         except ApiConnectionError as error:
             report(error=error)
             raise
-        report(status=response.status, error_id=response.error_body.error_id)
+        report(status=response.status, error_id=response.error_body.error_id, content=response.content)
         return response
 
     def _exchange(self, request: _Request) -> _Response:

@@ -21,6 +21,7 @@ from pulumi_justt.cli.log.command import command as log
 from pulumi_justt.cli.options import FINE, NOT_DONE
 from pulumi_justt.cli.recover.command import command as recover
 from pulumi_justt.cli.summary.command import command as summary
+from pulumi_justt.cli.verify.command import command as verify
 from pulumi_justt.errors import JusttError
 
 __all__ = ["main"]
@@ -91,5 +92,5 @@ def main() -> None:
     """
 
 
-for _command in (list_, doctor, recover, import_, log, simulator.command, summary):
+for _command in (list_, doctor, recover, import_, log, simulator.command, summary, verify):
     main.add_command(_command)

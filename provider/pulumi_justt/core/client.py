@@ -44,6 +44,7 @@ class JusttClient(Unpicklable):
         settings: The configuration: address, API key, rate and timeout.
         redactor: Withholds a text from Justt or a proxy that may repeat a credential; by default that of the process.
         debug: Called with one line for each attempt, without body or headers.
+        observe: Called after each attempt.
         options: Other arguments of `api.client.Client`.
 
     Raises:
@@ -56,11 +57,13 @@ class JusttClient(Unpicklable):
         *,
         redactor: Redactor | None = None,
         debug: Callable[[str], None] | None = None,
+        observe: Callable[[Attempt], None] | None = None,
         **options: Any,  # noqa: ANN401 - they are typed where they are used
     ) -> None:
         self.settings = settings
         self.redactor = redactor or shared_redactor()
         self.debug = debug
+        self._observe = observe
         self._messages = Messages(settings, self.redactor)
         key = settings.require_api_key()
         self.redactor.add_secrets(key)
@@ -293,6 +296,8 @@ class JusttClient(Unpicklable):
         Warns:
             line: An attempt has ended, and JUSTT_DEBUG is 1.
         """
+        if self._observe:
+            self._observe(attempt)
         if self.debug:
             error_id = self.redactor.error_id(attempt.error_id)
             result = self._messages.response(attempt.error) if attempt.error else attempt.status

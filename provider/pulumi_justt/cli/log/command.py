@@ -39,9 +39,9 @@ _SPARE = ("STACK", "ERROR ID", "RESOURCE")
 def command(stacks: tuple[str, ...], since: datetime | None, is_last_only: bool, is_json: bool) -> int:
     """Show which integrations each run on this machine created and deactivated.
 
-    A run is one `pulumi up`, `refresh`, `destroy` or `pulumi-justt recover`. The changes come from this machine's
-    journal, for all projects, and contain no credential. The command asks neither Justt nor Pulumi. The journal keeps
-    the changes of a run for 400 days, and of at most 2,000 runs.
+    A run is one `pulumi up`, `refresh` or `destroy`, or one `pulumi-justt recover` or `verify`. The changes come from
+    this machine's journal, for all projects, and contain no credential. The command asks neither Justt nor Pulumi. The
+    journal keeps the changes of a run for 400 days, and of at most 2,000 runs.
 
     If a part of the journal can't be read, stderr says why, and the exit code is 3.
 
