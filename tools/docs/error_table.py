@@ -195,6 +195,8 @@ _ELSEWHERE = {
     "core.messages.UNCHECKED": "listed in the texts that contain it",
     "cli.account_records.Account.called": "stands in a text as <the account>",
     "cli.doctor.journal_check._location": "stands in a text as <resources>",
+    "cli.doctor.paragraphs._called": "stands in a text as <the account>",
+    "cli.doctor.paragraphs._named": "lines of a result with several integrations",
     "cli.importing.import_answers._PLACES": "listed in the texts that contain it",
     "cli.importing.import_answers._prompt_for_property": "a prompt",
     "cli.importing.import_answers._prompt_for_field": "a prompt",
@@ -257,6 +259,7 @@ _WHOLE = {
     "cli.doctor.account_checks._BAD_STATUSES": _INTEGRATION,
     "cli.doctor.account_checks._problem": _INTEGRATION,
     "cli.doctor.account_checks._status_problem": _INTEGRATION,
+    "cli.doctor.paragraphs._SEVERAL": "[finding | not checked]: <check>: <number> {text}",
     "cli.doctor.journal_check.examine": "not checked: journal: {phrase}",
     "cli.doctor.journal_check._of_stack": (
         "finding: journal of <stack>: {phrase}: <the create> Its journal file is <file>."
@@ -298,7 +301,7 @@ _WHOLE = {
 """The whole message that shows a part, by the part's place or by its text; empty if the page leaves the part out.
 
 `{text}` stands for the part. `{phrase}` does too, but a part that begins with a capital letter is its own sentence.
-`{verdict}` stands for the verdict in the tuple that has the part, or for `finding`.
+`{verdict}` stands for the verdict in the tuple or call that has the part, or for `finding`.
 """
 _PARTS = {"part", "operation", "LookupError", "ValueError", "InvalidResponse", "ConnectTimeout", "InvalidDocument"}
 """The kinds of texts that may be parts."""
@@ -674,7 +677,8 @@ class Source:
             return part
         self.wholes.add(key)
         above = self._parents[node]
-        beside = [ast.unparse(each).strip("'") for each in above.elts] if isinstance(above, ast.Tuple) else []
+        others = above.elts if isinstance(above, ast.Tuple) else above.args if isinstance(above, ast.Call) else []
+        beside = [ast.unparse(each).strip("'") for each in others]
         verdict = next((each for each in beside if each in _VERDICTS), "finding")
         return _WHOLE[key].replace("{verdict}", verdict).replace("{phrase}", text).replace("{text}", text)
 

@@ -206,8 +206,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Co
     return table
 
 
-def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
-    """Print paragraphs of verdict, subject, finding and remediation. The remediation starts on a new line.
+def print_paragraphs(paragraphs: Iterable[tuple[str, str, Sequence[str]]]) -> None:
+    """Print paragraphs of a verdict, a text, and further lines, each of which starts on a new line.
 
     No word is broken, so that an id can be copied.
 
@@ -217,10 +217,10 @@ def print_paragraphs(paragraphs: Iterable[tuple[str, str, str, str]]) -> None:
     console = _console()
     from rich.text import Text  # noqa: PLC0415 - `--json` works without the extra
 
-    for verdict, subject, finding, remediation in paragraphs:
+    for verdict, first, others in paragraphs:
         lines = [
             line
-            for text, indent in ((f"{verdict}: {subject}: {finding}", ""), (remediation, _INDENT))
+            for text, indent in ((f"{verdict}: {first}", ""), *((other, _INDENT) for other in others))
             for line in textwrap.wrap(
                 clean(text),
                 console.width,

@@ -26,7 +26,8 @@ from pulumi_justt.cli import rendering
 columns = ("ID", "SOURCE", "STATUS", "GO-LIVE", "ENVIRONMENT", "ACCOUNT", "MANAGED BY")
 row = ("{ID}", "stripe", "SUCCESSFUL", "2026-01-01T00:00:00Z", "simulator", "acc_1", "prod: stripe-eu, dev: x")
 rendering.print_table(columns, [row], spare=("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE"))
-rendering.print_paragraphs([("finding", "unmanaged", "It is there.", 'Add adopt_id="{ID}" to [red]it\x1b[2J, or not.')])
+more = ["Here.", 'Add adopt_id="{ID}" to [red]it\x1b[2J, or not.']
+rendering.print_paragraphs([("finding", "unmanaged: It is there.", more)])
 """
 
 
@@ -86,13 +87,14 @@ def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) ->
 
 
 def test_paragraphs_without_a_terminal_are_not_folded() -> None:
-    """Without a terminal, a finding is printed on one line, and its remediation on the next. Neither is folded."""
+    """Without a terminal, each line of a finding is printed on one line, with all but the first one indented."""
     done = subprocess.run(
         [sys.executable, "-c", WIDE], capture_output=True, check=True, timeout=HANG_SECONDS, text=True
     )
-    *_, first, second = done.stdout.splitlines()
+    *_, first, second, third = done.stdout.splitlines()
     assert first == "finding: unmanaged: It is there."
-    assert second == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
+    assert second == "    Here."
+    assert third == f'    Add adopt_id="{ID}" to [red]it [2J, or not.'
 
 
 @pytest.mark.parametrize("environ", [{}, {"FORCE_COLOR": "1", "COLUMNS": "40"}, {"TTY_COMPATIBLE": "1"}])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import account_records
@@ -19,38 +20,62 @@ __all__ = ["Accounts", "integrations", "listed", "unmanaged"]
 _BAD_STATUSES = {
     "INACTIVE": (
         "is INACTIVE at Justt, which is final.",
-        "Run `pulumi refresh`, which removes it from the state; the next `pulumi up` creates a new one if needed.",
+        "Run `pulumi refresh` to update the state; the next `pulumi up` creates a new integration if needed.",
     ),
     "FAILED": (
         "is FAILED: Justt could not use its credentials.",
-        "Look it up at Justt, then correct the credentials in the program; `pulumi up` replaces it.",
+        "Find the reason at Justt, then correct the credentials in the program; `pulumi up` replaces the integration.",
     ),
 }
 """What each bad status means, and what to do."""
 
-_NOT_MANAGED_HERE = "This stack only reads it (`PaymentIntegration.get`): correct it where it is managed."
+_NOT_MANAGED_HERE = "`PaymentIntegration.get` only reads: correct the integration where it is managed."
 
 
 @dataclass(repr=False)
 class Accounts(Unpicklable):
-    """The list of each account that could be read, and the accounts that could not be read."""
+    """The lists of the accounts that could be read, the accounts that could not be read, and the unusable keys."""
 
     listings: dict[Account, Listing] = field(default_factory=dict)
     failed: set[Account] = field(default_factory=set)
+    unusable_keys: set[Account] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Why an integration is not healthy, and what to do; *cause* is that of `Check`."""
+
+    verdict: Verdict
+    cause: str
+    text: str
+    remediation: str = ""
 
 
 def listed(account: Account, found: Accounts) -> Check:
-    """List an account, and store the list in *found*."""
+    """List an account, and store the list in *found*. If Justt refuses a key with 401, its other accounts are skipped.
+
+    A 403 may concern the account, so it proves nothing about the key's other accounts.
+    """
+    key = replace(account, reference=None)
+    if key in found.unusable_keys:
+        found.failed.add(account)
+        text = f"{account.called} was not listed, because its API key can't be used."
+        return Check("account", "not checked", text, account=account.reference, cause="unusable key")
     try:
         listing = account_records.listed(account)
     except InvalidSettings as error:
         found.failed.add(account)
+        found.unusable_keys.add(key)
         return Check("apiKey", "finding", f"{error}.", account=account.reference)
     except RequestError as error:
         found.failed.add(account)
-        if isinstance(error, RequestRefused) and error.is_of_key:
-            return Check("apiKey", "finding", str(error), account=account.reference)
-        return Check("account", "not checked", str(error), account=account.reference)
+        # Two responses to the same key differ in their operation and their errorId.
+        cause = f"{account.settings.api_key_origin}: {error.response}"
+        if not isinstance(error, RequestRefused) or not error.is_of_key:
+            return Check("account", "not checked", str(error), account=account.reference, cause=cause)
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            found.unusable_keys.add(key)
+        return Check("apiKey", "finding", str(error), account=account.reference, cause=cause)
     found.listings[account] = listing
     if not listing.is_complete:
         text = account_records.cut_short(account, len(listing.records))
@@ -73,57 +98,72 @@ def integrations(view: View, found: Accounts) -> Iterator[Check]:
         if problem is None:
             healthy += 1
             continue
-        verdict, text, remediation = problem
-        text = f"{each.name} ({each.integration_id}) {text}"
+        subject = f"{each.name} ({each.integration_id})"
         yield Check(
-            "integration", verdict, text, remediation, view.stack.name, each.account, each.integration_id, each.urn
+            "integration",
+            problem.verdict,
+            f"{subject} {problem.text}",
+            problem.remediation,
+            view.stack.name,
+            each.account,
+            each.integration_id,
+            each.urn,
+            problem.cause,
+            subject,
         )
     if healthy:
         yield Check("integration", "ok", f"healthy integrations: {healthy}.", stack=view.stack.name)
 
 
-def _problem(view: View, recorded: Recorded, found: Accounts) -> tuple[Verdict, str, str] | None:
-    """Return the verdict on an integration, the problem and its remediation; None if the integration is healthy."""
+def _problem(view: View, recorded: Recorded, found: Accounts) -> _Problem | None:
+    """Return what is wrong with an integration; None if it is healthy."""
     environment = recorded.outputs.get("environment", view.settings.environment)
     if environment != view.settings.environment:
-        return (
+        return _Problem(
             "finding",
+            "environment",
             f"was recorded in {environment}, but the configuration says {view.settings.environment}.",
             "Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
         )
     if recorded.has_secret_account:
-        return (
+        return _Problem(
             "not checked",
+            "secret account",
             "could not be looked up, because its account is a secret.",
             "Set reference_account_id as plain text, because it is not a credential.",
         )
     account = view.account(recorded, recorded.account)
     if account in found.failed:
-        return "not checked", "could not be looked up, because its account could not be listed.", ""
+        return _Problem(
+            "not checked", "unlisted account", "could not be looked up, because its account could not be listed."
+        )
     try:
         status = _status(account, recorded.integration_id, found)
     except JusttError as error:
-        return "not checked", f"could not be looked up: {error}", ""
+        return _Problem("not checked", "", f"could not be looked up: {error}")
     if status is None:
-        return (
+        return _Problem(
             "finding",
+            "missing",
             f"does not exist at Justt, or not for the key from {account.settings.api_key_origin} in {account.called}.",
             "Correct the id in the program, or the key, the account or the environment."
             if recorded.is_external
-            else "Check the key, the account and the environment. Only if it is gone for good (a sandbox that was "
-            "wiped), run `pulumi refresh` with JUSTT_ON_MISSING=gone.",
+            else "Check the key, the account and the environment. Only if Justt has lost the integration for good (a "
+            "sandbox that was wiped), run `pulumi refresh` with JUSTT_ON_MISSING=gone.",
         )
     return _status_problem(recorded, status)
 
 
-def _status_problem(recorded: Recorded, status: str) -> tuple[Verdict, str, str] | None:
+def _status_problem(recorded: Recorded, status: str) -> _Problem | None:
     if recorded.is_replaced:
-        return "finding", f"was replaced, but is not deactivated yet ({status}).", "Run `pulumi up`."
+        return _Problem(
+            "finding", "replaced", f"was replaced, but is not deactivated yet ({status}).", "Run `pulumi up`."
+        )
     if status not in _BAD_STATUSES:
         return None
     text, remediation = _BAD_STATUSES[status]
-    release = "Remove its adopt_id from the program. " if recorded.is_adopted else ""
-    return "finding", text, _NOT_MANAGED_HERE if recorded.is_external else f"{release}{remediation}"
+    release = "Remove adopt_id from the program. " if recorded.is_adopted else ""
+    return _Problem("finding", status, text, _NOT_MANAGED_HERE if recorded.is_external else f"{release}{remediation}")
 
 
 def _status(account: Account, integration_id: str, found: Accounts) -> str | None:

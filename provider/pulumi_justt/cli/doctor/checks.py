@@ -30,6 +30,9 @@ class Check:
         account: The account that the result is about.
         integration_id: The integration that the result is about.
         urn: The resource that the result is about.
+        cause: What makes results alike; the text shows alike results of a stack as one. Empty for a result of its own.
+        subject: How the text names this result among alike ones; empty for the account.
+        together: What to do about several alike results, if it differs from *remediation*.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Check:
     account: str | None = None
     integration_id: str | None = None
     urn: str | None = None
+    cause: str = ""
+    subject: str = ""
+    together: str = ""
 
 
 @dataclass(repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ import click
 from pulumi_justt.cli import rendering, stacks
 from pulumi_justt.cli.doctor import examination
 from pulumi_justt.cli.doctor.checks import Check
+from pulumi_justt.cli.doctor.paragraphs import paragraphs
 from pulumi_justt.cli.options import ACCOUNTS, FINDINGS, FINE, NOT_DONE, STACKS, common
 
 __all__ = ["command"]
@@ -25,47 +26,70 @@ __all__ = ["command"]
     type=click.Choice(examination.CHECKS),
     help="Run only this check, and read only what it needs; repeat for more.",
 )
+@click.option(
+    "--skip",
+    "skipped",
+    multiple=True,
+    type=click.Choice(examination.CHECKS),
+    help="Do not run this check; repeat for more.",
+)
+@click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Print only findings and checks that could not be made.")
 @common
-def command(
-    names: tuple[str, ...], accounts: tuple[str, ...], only: tuple[str, ...], folder: Path, is_json: bool
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option
+    names: tuple[str, ...],
+    accounts: tuple[str, ...],
+    only: tuple[str, ...],
+    skipped: tuple[str, ...],
+    is_quiet: bool,
+    folder: Path,
+    is_json: bool,
 ) -> int:
     """Find problems with the stacks and their integrations, and say what to do about each.
 
     The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
     in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the
-    integrations that none of the examined stacks manages, with the adopt_id line that adopts each. It changes nothing.
-    Exit code 1: there are findings. Exit code 3: there are no findings, but some checks could not be made.
+    integrations that none of the examined stacks manages. It changes nothing. Exit code 1: there are findings. Exit
+    code 3: there are no findings, but some checks could not be made.
 
     In a pipeline, run `pulumi-justt doctor --only pending` before each `pulumi up`. It only exports the state, and
-    exits with 1 if an update was killed.
+    exits with 1 if an update was killed. If other stacks use the same account, a drift job runs `pulumi-justt doctor
+    --quiet --skip unmanaged`, which prints nothing and exits with 0 if the stack's own integrations are healthy.
+
+    If a check fails that another one depends on, its result is shown even with --only or --skip.
 
     \b
     Keys of --json:
       checks[]: check, verdict (ok, finding, not checked), text, remediation, stack,
-        referenceAccountId, integrationId, urn
-      findings, notChecked: the number of each
+        referenceAccountId, integrationId, urn; one for each integration, account or
+        operation, even if they have the same cause, which the text shows only once
+      findings, notChecked: the number of each in checks[]
     """
-    checks = [*examination.examine(stacks.chosen(names, folder), accounts=accounts, only=only)]
+    selected = [check for check in only or examination.CHECKS if check not in skipped]
+    if not selected:
+        raise click.UsageError("--skip leaves none of the checks of --only")
+    checks = [
+        check
+        for check in examination.examine(stacks.chosen(names, folder), accounts=accounts, checks=selected)
+        if check.verdict != "ok" or not is_quiet
+    ]
     findings = sum(check.verdict == "finding" for check in checks)
     unchecked = sum(check.verdict == "not checked" for check in checks)
     if is_json:
         rendering.print_json(
             {"checks": [_document(check) for check in checks], "findings": findings, "notChecked": unchecked}
         )
-    else:
-        rendering.print_paragraphs(
-            (
-                check.verdict,
-                f"{check.name} of {check.stack}" if check.stack else check.name,
-                check.text,
-                check.remediation,
-            )
-            for check in checks
-        )
-        rendering.note(f"{findings} findings, {unchecked} not checked")
+    elif checks or not is_quiet:
+        _show(paragraphs(checks))
     if findings:
         return FINDINGS
     return NOT_DONE if unchecked else FINE
+
+
+def _show(shown: Sequence[tuple[str, str, Sequence[str]]]) -> None:
+    rendering.print_paragraphs(shown)
+    verdicts = [verdict for verdict, _, _ in shown]
+    findings, unchecked = verdicts.count("finding"), verdicts.count("not checked")
+    rendering.note(f"{findings} finding{'' if findings == 1 else 's'}, {unchecked} not checked")
 
 
 def _document(check: Check) -> Mapping[str, object]:

@@ -14,14 +14,14 @@
                    nor INACTIVE
     unmanaged      every integration at Justt is managed by one of the examined stacks
 
-If a check cannot be made, its verdict is `not checked`, and the other checks go on. If the user selects some checks,
-doctor reads only what these need. It then also shows the other checks that failed, because a selected check may depend
-on them.
+If a check cannot be made, its verdict is `not checked`, and the other checks go on. If the user selects or skips some
+checks, doctor reads only what the others need. It then also shows another check that failed, because a selected check
+may depend on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pulumi_justt.cli import account_records
 from pulumi_justt.cli.doctor import account_checks, journal_check, stack_checks
@@ -45,15 +45,17 @@ _OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
 """Which checks need the lists of the accounts, and the keys to read them."""
 
 
-def examine(stacks: Sequence[Stack], *, accounts: Sequence[str] = (), only: Sequence[str] = ()) -> Iterator[Check]:
+def examine(
+    stacks: Sequence[Stack], *, accounts: Sequence[str] = (), checks: Collection[str] = CHECKS
+) -> Iterator[Check]:
     """Check *stacks* and the accounts that they use. Yield each result as soon as it is known.
 
     Args:
         stacks: The stacks; if there are none, the settings come from the JUSTT_* variables.
         accounts: References of the accounts to list; by default those that the stacks use.
-        only: The names of the checks to make; by default all.
+        checks: The names of the checks to make; by default all.
     """
-    wanted = {*(only or CHECKS)}
+    wanted = {*checks}
     for check in _run_checks(stacks, accounts, wanted):
         # A selected check may depend on another one that failed, so that failure is shown too.
         if check.name in wanted or check.verdict != "ok":

@@ -103,7 +103,7 @@ def state(patient: Patient, wanted: set[str]) -> Iterator[Check]:
 def _pending(stack: Stack, operation: Pending) -> Check:
     again = stack.option
     if not operation.is_ours:
-        remediation = f"It belongs to another provider: run `pulumi refresh{again}`, which asks what to do about it."
+        remediation = f"This concerns another provider: run `pulumi refresh{again}`, which asks what to do about it."
     elif operation.may_have_created:
         remediation = (
             "Do not run `pulumi up` before this is resolved: it could create a duplicate. If the stack is locked, run "
@@ -111,11 +111,20 @@ def _pending(stack: Stack, operation: Pending) -> Check:
         )
     else:
         remediation = (
-            f"Run `pulumi up{again}`, which repeats it if needed, or `pulumi-justt recover{again}`, which clears the "
+            f"Run `pulumi up{again}`, which repeats what is needed, or `pulumi-justt recover{again}`, which clears the "
             "record."
         )
-    text = f"{operation.kind} {operation.name} was interrupted."
-    return Check("pending", "finding", text, remediation, stack.name, urn=operation.urn)
+    subject = f"{operation.kind} {operation.name}"
+    return Check(
+        "pending",
+        "finding",
+        f"{subject} was interrupted.",
+        remediation,
+        stack.name,
+        urn=operation.urn,
+        cause="interrupted",
+        subject=subject,
+    )
 
 
 def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:

@@ -105,13 +105,13 @@ def test_each_problem_of_an_integration_has_a_remediation(project: FakePulumi, t
     assert "is FAILED" in checks[failed]["text"]
     assert "is INACTIVE at Justt, which is final." in checks[inactive]["text"]
     assert checks[inactive]["remediation"].startswith("Run `pulumi refresh`")
-    assert checks[adopted]["remediation"].startswith("Remove its adopt_id from the program. Run `pulumi refresh`")
+    assert checks[adopted]["remediation"].startswith("Remove adopt_id from the program. Run `pulumi refresh`")
     assert "does not exist at Justt" in checks["no-such-id"]["text"]
     assert "JUSTT_ON_MISSING=gone" in checks["no-such-id"]["remediation"]
     assert "was recorded in production, but the configuration says simulator." in checks["id-in-production"]["text"]
     assert "is not deactivated yet (PENDING)" in checks[waiting]["text"]
     assert "looked-at (" in checks[seen]["text"]
-    assert checks[seen]["remediation"].startswith("This stack only reads it")
+    assert checks[seen]["remediation"].startswith("`PaymentIntegration.get` only reads")
     assert checks["no-such-id-either"]["remediation"].startswith("Correct the id in the program")
 
 
@@ -162,8 +162,8 @@ def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
         f"{STACK}::{TYPE}::adopted",
     ]
     assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in checks[0]["remediation"]
-    assert "Run `pulumi up --stack dev`, which repeats it if needed" in checks[1]["remediation"]
-    assert "It belongs to another provider: run `pulumi refresh --stack dev`" in checks[2]["remediation"]
+    assert "Run `pulumi up --stack dev`, which repeats what is needed" in checks[1]["remediation"]
+    assert "This concerns another provider: run `pulumi refresh --stack dev`" in checks[2]["remediation"]
     project.state([], pending[:1])
     (quoted,) = examined(project, "--stack", "it's", code=1)["pending"]
     assert """`pulumi-justt recover --stack 'it'"'"'s'`""" in quoted["remediation"]
