@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pulumi_justt.api.models import RemoteRecord
@@ -52,6 +52,11 @@ class View(Unpicklable):
     def account(self, of: Recorded | Pending, reference: str | None) -> Account:
         """Return the account *reference*, with the settings of the resource's provider."""
         return Account(self.own.get(of.provider, self.settings), reference)
+
+    def accounts(self) -> Iterator[Account]:
+        """Yield the account of each integration, and of each interrupted create, unless the account is a secret."""
+        users: list[Recorded | Pending] = [*self.state.integrations(), *self.state.interrupted_creates()]
+        yield from (self.account(each, each.account) for each in users if not each.has_secret_account)
 
 
 @dataclass(frozen=True)
@@ -123,12 +128,7 @@ def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequenc
         settings: The settings of each stack, or the settings from the JUSTT_* variables if there is no stack.
         given: References of accounts from the command line.
     """
-    used = dict.fromkeys(
-        each.account(recorded, recorded.account)
-        for each in views
-        for recorded in each.state.integrations()
-        if not recorded.has_secret_account
-    )
+    used = dict.fromkeys(account for each in views for account in each.accounts())
     found = {account: None for account in used if not given or account.reference in given}
     keys = {Account(account.settings, None) for account in used}
     for each_settings in settings:

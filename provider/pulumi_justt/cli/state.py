@@ -98,7 +98,28 @@ class Pending(Unpicklable):
     def may_have_created(self) -> bool:
         """Whether the operation may have created an integration that no state holds."""
         is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
-        return is_create and "adoptId" not in (self.resource.get("inputs") or {})
+        return is_create and "adoptId" not in self.inputs
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The resource's inputs, with secrets encrypted."""
+        return self.resource.get("inputs") or {}
+
+    @property
+    def source(self) -> str | None:
+        """The source (PSP) of the inputs; None if there is none, or if it is a secret."""
+        source = self.inputs.get("source")
+        return source if isinstance(source, str) else None
+
+    @property
+    def account(self) -> str | None:
+        """The reference account of the inputs; None if there is none, or if the account is a secret."""
+        return None if self.has_secret_account else self.inputs.get("referenceAccountId")
+
+    @property
+    def has_secret_account(self) -> bool:
+        """Whether the account is a secret in the state, which commands don't decrypt."""
+        return isinstance(self.inputs.get("referenceAccountId"), Mapping)
 
     @property
     def provider(self) -> str:
@@ -164,6 +185,10 @@ class State(Unpicklable):
         """Return the pending operations."""
         operations = self._deployment.get("pending_operations") or []
         return [Pending(operation["type"], operation["resource"]) for operation in operations]
+
+    def interrupted_creates(self) -> list[Pending]:
+        """Return the pending operations that may have created an integration that no state holds."""
+        return [operation for operation in self.pending() if operation.may_have_created]
 
 
 def _plaintext(value: object) -> object:

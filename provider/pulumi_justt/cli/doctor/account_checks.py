@@ -197,8 +197,7 @@ def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Account
         yield Check("unmanaged", "not checked", "a stack that may manage integrations could not be read.")
         return
     owned = account_records.owners(views)
-    pending = [operation for view in views for operation in view.state.pending() if operation.may_have_created]
-    interrupted = {operation.resource.get("inputs", {}).get("source") for operation in pending}
+    again = views[0].stack.option if len(views) == 1 else ""
     reported: set[tuple[str, str]] = set()
     for account, listing in found.listings.items():
         settings, reference = account.settings, account.reference
@@ -214,22 +213,39 @@ def unmanaged(patients: Sequence[Patient], views: Sequence[View], found: Account
             # Two API keys may list the same integration.
             if (settings.base_url, record.integration_id) not in reported:
                 reported.add((settings.base_url, record.integration_id))
-                yield _unmanaged(account, record, is_interrupted=record.source in interrupted)
+                is_suspect = _is_suspect(record, account, views, found)
+                yield _unmanaged(account, record, is_suspect=is_suspect, again=again)
         if not records:
             text = f"the examined stacks manage all integrations of {account.called}."
             yield Check("unmanaged", "ok", text, account=reference)
 
 
-def _unmanaged(account: Account, record: RemoteRecord, *, is_interrupted: bool) -> Check:
+def _is_suspect(record: RemoteRecord, account: Account, views: Sequence[View], found: Accounts) -> bool:
+    """Return whether an interrupted create of a stack may have made an integration that *account* lists."""
+    for view in views:
+        for create in view.state.interrupted_creates():
+            place = view.account(create, create.account)
+            # Another name of the same account lists the same integrations.
+            listing = found.listings.get(place)
+            is_there = place == account or (listing is not None and record.integration_id in listing.records)
+            # A secret source or account may be any.
+            if create.source in (None, record.source) and (is_there or create.has_secret_account):
+                return True
+    return False
+
+
+def _unmanaged(account: Account, record: RemoteRecord, *, is_suspect: bool, again: str) -> Check:
     """Return the finding for an integration that is in none of the stacks.
 
     Args:
         account: The account that lists it.
         record: What the API returned.
-        is_interrupted: Whether a create of its source was interrupted.
+        is_suspect: Whether an interrupted create may have made it.
+        again: The `--stack` option for a command, or an empty text.
     """
     shown = account_records.shown(record)
-    first = "An interrupted create may have made it: run `pulumi-justt recover` first. " if is_interrupted else ""
+    first = f"An interrupted create may have made it: run `pulumi-justt recover{again}` first. " if is_suspect else ""
+    recover = f"Run `pulumi-justt recover{again}` first. " if is_suspect else ""
     return Check(
         "unmanaged",
         "finding",
@@ -239,4 +255,9 @@ def _unmanaged(account: Account, record: RemoteRecord, *, is_interrupted: bool) 
         "deactivate it.",
         account=account.reference,
         integration_id=shown.integration_id,
+        cause="suspect" if is_suspect else "unmanaged",
+        subject=f"{shown.source} {shown.integration_id} ({record.status})",
+        together=f"{recover}If another stack manages them, name it with --stack. To import those that you choose, run "
+        f"`pulumi-justt import{again}`, with --account for another account than the configured one. If they are not "
+        "in use, ask Justt to deactivate them.",
     )

@@ -17,6 +17,8 @@ _SEVERAL = {
     "secret account": "integrations could not be looked up, because their accounts are secrets.",
     "unlisted account": "integrations could not be looked up, because their accounts could not be listed.",
     "unusable key": "accounts were not listed, because their API key can't be used.",
+    "unmanaged": "integrations are managed by none of the examined stacks.",
+    "suspect": "integrations are managed by none of the examined stacks. An interrupted create may have made one.",
     "interrupted": "operations were interrupted, and their results are unknown.",
 }
 """What the results of a cause have in common, after their number. Without an entry, the first result stands for all."""

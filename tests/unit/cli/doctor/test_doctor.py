@@ -127,7 +127,7 @@ def test_unmanaged_integrations_are_findings(project: FakePulumi, theirs: Theirs
     checks = {check["integrationId"]: check for check in examined(project, "-s", "dev", code=1)["unmanaged"]}
     assert checks.keys() == {stranger, seen, others}
     assert f'add adopt_id="{stranger}" to a resource' in checks[stranger]["remediation"]
-    assert "run `pulumi-justt recover` first" in checks[stranger]["remediation"]
+    assert "run `pulumi-justt recover --stack dev` first" in checks[stranger]["remediation"]
     assert "recover" not in checks[seen]["remediation"]
     both = examined(project, "-s", "dev", "-s", "prod", code=1)["unmanaged"]
     assert {check["integrationId"] for check in both} == {stranger, seen}

@@ -17,6 +17,7 @@ KEY = "a-key-of-the-simulator"
 FAILED_REMEDIATION = (
     "Find the reason at Justt, then correct the credentials in the program; `pulumi up` replaces the integration."
 )
+ENVELOPE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
 
 
 def shown(project: FakePulumi, *arguments: str, code: int) -> list[str]:
@@ -132,6 +133,76 @@ def test_integrations_with_the_same_problem_are_one_finding(
         (each, f"acc_{number:02}") for number, each in enumerate(ids)
     ]
     assert (found["findings"], found["notChecked"]) == (4, 0)
+
+
+def test_unmanaged_integrations_name_import_once(project: FakePulumi, theirs: Theirs) -> None:
+    """For several unmanaged integrations, doctor names `pulumi-justt import` once, and no `adopt_id` line.
+
+    Doctor names up to twenty of them, and says how many more there are.
+    """
+    project.state([project.provider()])
+    one = theirs()
+    assert f'adopt_id="{one}"' in " ".join(shown(project, "--stack", "dev", "--only", "unmanaged", code=1))
+    two = theirs("adyen")
+
+    lines = shown(project, "--stack", "dev", "--only", "unmanaged", code=1)
+
+    assert lines[:3] == [
+        "finding: unmanaged: 2 integrations are managed by none of the examined stacks.",
+        f"    stripe {one} (PENDING)",
+        f"    adyen {two} (PENDING)",
+    ]
+    (remediation,) = lines[3:]
+    assert remediation.count("`pulumi-justt import --stack dev`") == 1
+    assert "adopt_id" not in remediation
+    many = [theirs() for _ in range(20)]
+    lines = shown(project, "-s", "dev", "-s", "prod", "--only", "unmanaged", code=1)
+    assert len(lines) == 22
+    assert lines[20].endswith(" and 2 more, which --json shows")
+    assert many[17] in lines[20]
+    assert "`pulumi-justt import`" in lines[21]
+
+
+def test_an_interrupted_create_suspects_only_its_own_account(project: FakePulumi, theirs: Theirs) -> None:
+    """After an interrupted create, doctor suspects only integrations of its account and source, and names `recover`.
+
+    Doctor lists that account even if no resource of the state uses it.
+    """
+    suspects = {theirs(account="acc_1"), theirs(account="acc_1")}
+    others = {theirs(account="acc_2"), theirs(account="acc_2"), theirs("adyen", account="acc_1")}
+    mine = theirs(account="acc_2")
+    project.state(
+        [project.provider(), integration("mine", mine, referenceAccountId="acc_2")],
+        [creating("lost", referenceAccountId="acc_1")],
+    )
+
+    found = document(project, "--only", "unmanaged", code=1)["checks"]
+
+    named = {each["integrationId"] for each in found if "run `pulumi-justt recover` first" in each["remediation"]}
+    assert named == suspects
+    assert {each["integrationId"] for each in found} == suspects | others
+    lines = shown(project, "--only", "unmanaged", code=1)
+    assert (
+        "finding: unmanaged: 2 integrations are managed by none of the examined stacks. An interrupted create may have "
+        "made one."
+    ) in lines
+    assert sum("Run `pulumi-justt recover` first." in line for line in lines) == 1
+
+
+def test_an_interrupted_create_of_a_secret_account_suspects_all(project: FakePulumi, theirs: Theirs) -> None:
+    """If the account or the source of an interrupted create is a secret, doctor suspects all that it may be."""
+    stripe, adyen = theirs(account="acc_1"), theirs("adyen", account="acc_1")
+    mine = theirs(account="acc_1")
+
+    def suspects(**inputs: object) -> set[str]:
+        resources = [project.provider(), integration("mine", mine, referenceAccountId="acc_1")]
+        project.state(resources, [creating("lost", **inputs)])
+        found = document(project, "--only", "unmanaged", code=1)["checks"]
+        return {each["integrationId"] for each in found if "An interrupted create" in (each["remediation"] or "")}
+
+    assert suspects(referenceAccountId=ENVELOPE) == {stripe}
+    assert suspects(source=ENVELOPE, referenceAccountId="acc_1") == {stripe, adyen}
+    assert suspects(source=ENVELOPE) == set()
 
 
 def test_interrupted_operations_are_one_finding(project: FakePulumi) -> None:
