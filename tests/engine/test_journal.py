@@ -14,7 +14,7 @@ import pytest
 
 from pulumi_justt.core.journal import Decision, Intent, Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.harness import Result, Stack, eventually
+from support.harness import HANG_SECONDS, Result, Stack, eventually, has_fired
 from support.killed_runs import kill_after_commit
 
 PROGRAM = """
@@ -96,6 +96,33 @@ def test_a_killed_create_is_not_repeated(
     assert found["unmanaged"]["integrationId"] == lost
     recover(stack, action, lost)
     assert_up_succeeds(stack, simulator, action, lost)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("state_dir")
+def test_the_next_preview_and_update_name_recover(stack: Stack, simulator: SimulatorServer) -> None:
+    """A run is killed before Justt commits its create. The next preview warns, and the next update has a note.
+
+    Both name `recover`. The update succeeds, but Pulumi keeps the pending operation until `recover` clears it.
+    """
+    simulator.faults = [Fault.parse("POST /integrations hang-before-commit=600 times=1")]
+    process = stack.start("up", "--yes", "--skip-preview")
+    eventually(lambda: has_fired(simulator))
+    stack.end_processes()
+    stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
+    simulator.faults = []
+    stack.run("cancel", "--yes", "--stack", "dev")
+
+    shown = " ".join(stack.preview().text.split())
+    assert f"{UNSEEN} {URN!r}" in shown
+    assert "run `pulumi-justt recover`" in shown
+    updated = " ".join(stack.up().text.split())
+    assert UNSEEN not in updated
+    assert "If Pulumi still has a pending operation after this update, run `pulumi-justt recover`" in updated
+    assert "interrupted while creating" in stack.up().text
+    recover(stack, "forget", "")
+    assert "interrupted while creating" not in stack.up("--expect-no-changes").text
+    assert live(simulator) == [stack.resources()["stripe-eu"]["id"]]
 
 
 @pytest.mark.slow

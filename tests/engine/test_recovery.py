@@ -43,7 +43,7 @@ def shape(value: object) -> object:
 
 def backups(stack: Stack) -> list[Path]:
     """Return the backup files of `recover`."""
-    return sorted((stack.folder / "project").glob("pulumi-justt-recover-*.json"))
+    return sorted((stack.folder / "project").glob(".pulumi-justt/recover-*.json"))
 
 
 @pytest.mark.slow

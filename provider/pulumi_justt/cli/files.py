@@ -1,11 +1,11 @@
-"""Files that only their owner can read."""
+"""Files that only their owner can read, and a folder that git ignores."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-__all__ = ["write_private"]
+__all__ = ["make_ignored_folder", "write_private"]
 
 
 def write_private(path: Path, text: str) -> None:
@@ -16,3 +16,15 @@ def write_private(path: Path, text: str) -> None:
     """
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def make_ignored_folder(folder: Path) -> None:
+    """Create *folder*, for its owner only and with a `.gitignore` for all its files, unless it exists already.
+
+    Raises:
+        OSError: The folder or its `.gitignore` cannot be created.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")

@@ -84,6 +84,8 @@ class Intents:
         """The intents of earlier processes, by URN and also by external identifier."""
         self._stored: set[str] = set()
         """The resources that are in the state."""
+        self._left_to_create: set[str] = set()
+        """The resources that are in the program and not in the state, until their creates begin."""
         self._warned: set[str] = set()
         """The resources for which `warn_of_unresolved` has warned."""
         self._to_warn_of: dict[str, tuple[str, Intent]] = {}
@@ -130,8 +132,7 @@ class Intents:
             olds: The recorded inputs; empty for a new resource.
         """
         with self._lock:
-            if olds:
-                self._stored.add(urn)
+            (self._stored if olds else self._left_to_create).add(urn)
 
     def is_changed(self, intent: Intent, inputs: Inputs) -> bool:
         """Return whether the intent's create may have sent other inputs than *inputs*.
@@ -165,6 +166,8 @@ class Intents:
         That create was sent for the same resource, or for one that left the program. In the latter case, the user has
         followed the error of the unresolved create, which suggests adopting the id in a new resource.
         """
+        with self._lock:
+            self._left_to_create.discard(urn)
         own = self._intent_of(urn, inputs)
         earlier = self._earlier_intents(inputs.external_identifier)
         others = (each for each in earlier if self._is_former(each, urn, inputs))
@@ -231,7 +234,7 @@ class Intents:
 
         Warns:
             warning: An earlier run began to create a resource, and the engine did not call the provider for it in this
-                command.
+                command. Or this command only previews its create.
         """
         for called, intent in self._to_warn_of.values():
             if self._journal.intent(intent.urn, intent.base_url, intent.account) == intent:
@@ -241,7 +244,8 @@ class Intents:
             for stack in {tuple(stack_of(urn)) for urn in seen}
             for intent in self._journal.intents(stack)
             if intent.is_at(base_url)
-            and intent.urn not in seen
+            # A preview creates nothing. If the user has decided with `recover`, the create carries that out.
+            and (intent.urn not in seen or (intent.urn in self._left_to_create and not intent.decision))
             and intent.command != self._journal.command
             # The engine stores nearly every result of a command that ends normally. A warning about these would appear
             # in each preview that removes a resource from the program. `doctor` shows those intents.
@@ -280,15 +284,14 @@ class Intents:
             The record that the user claimed for the resource with `pulumi-justt recover`; or an intent whose outcome
             is unknown, after its grace period; or None if the create may start.
 
-        Warns:
-            note: An earlier run was killed during a create, and its request may still be in flight.
-
         Raises:
             StateConflict: The earlier run created an integration that is live, or the user has to decide.
             CreateOutcomeUnknown: The engine cancelled the call during the wait.
             RequestError: That integration could not be read or deactivated.
         """
         client, journal = self._client(), self._journal
+        with self._lock:
+            self._left_to_create.discard(urn)
         self._require_usable(urn, inputs)
         self._require_none_elsewhere(urn, inputs)
         self._require_no_former(urn, inputs)
@@ -307,16 +310,38 @@ class Intents:
             if end is None:
                 # The wait is never longer than the killed run's request can take, even if the clock was set back.
                 end = client.clock() + min(rest, intent.settled_at - intent.sent_at)
-                if rest > _POLL_SECONDS:
-                    self._log.info(
-                        f"{describe_create(inputs)}: an earlier run was killed during this create. Its request "
-                        f"may take {rest:.0f} s more; then the provider lists the account."
-                    )
+                self._note_killed_run(inputs, rest)
             if client.clock() >= end:
                 return intent
             if not sleep_unless(client, min(_POLL_SECONDS, end - client.clock()), self._call().is_cancelled):
                 raise outcome_unknown(intent)
         return None
+
+    def _note_killed_run(self, inputs: Inputs, rest: float) -> None:
+        """Note that an earlier run was killed during the same create.
+
+        Args:
+            inputs: The inputs of the create.
+            rest: How long the killed run's request may still take, in seconds.
+
+        Warns:
+            note: An earlier run was killed during a create, and its request may still be in flight.
+            note: An earlier run was killed during a create.
+        """
+        creating = describe_create(inputs)
+        clear = (
+            "If Pulumi still has a pending operation after this update, run `pulumi-justt recover`, which clears it."
+        )
+        if rest > _POLL_SECONDS:
+            self._log.info(
+                f"{creating}: an earlier run was killed during this create. Its request may take {rest:.0f} s more; "
+                f"then the provider lists the account. {clear}"
+            )
+        else:
+            self._log.info(
+                f"{creating}: an earlier run sent this create and was killed, so the provider lists the account first. "
+                f"{clear}"
+            )
 
     def _require_usable(self, urn: str, inputs: Inputs) -> None:
         """Refuse a create while an unusable journal file may hide an earlier create of the resource.

@@ -681,6 +681,67 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
     assert "an earlier run was killed during this create. Its request may take 60 s more;" in note
 
 
+def test_a_create_long_after_the_kill_is_noted(tmp_path: Path) -> None:
+    """If the killed run's request has ended long ago, the next run doesn't wait for it, and a note names `recover`.
+
+    Pulumi keeps the pending operation of the killed run even if the next update succeeds.
+    """
+    vendor = ScriptedVendor()
+    kill_create(tmp_path, vendor, after="sent")
+    vendor.moment.now += 3600
+
+    process = Process(vendor, state=tmp_path)
+    before = vendor.moment()
+    process.create("a")
+
+    assert vendor.moment() == before
+    (note,) = process.notes
+    assert "an earlier run sent this create and was killed, so the provider lists the account first." in note
+    assert "run `pulumi-justt recover`, which clears it." in note
+
+
+@pytest.mark.parametrize("after", ["sent", "committed", "answered"])
+def test_a_preview_after_a_killed_create_names_recover(
+    tmp_path: Path, after: Literal["sent", "committed", "answered"]
+) -> None:
+    """A command that only previews the create of a killed run ends with a warning that names `recover`.
+
+    There is no warning if the command starts the create, if the user has decided already, or if the state has it.
+    """
+
+    def ended(process: Process) -> list[str]:
+        process.creator.intents.warn_of_unseen({"urn:a"}, process.client.settings.base_url)
+        return process.warnings
+
+    vendor = ScriptedVendor()
+    kill_create(tmp_path, vendor, after=after)
+
+    preview = Process(vendor, state=tmp_path)
+    preview.creator.intents.note_stored("urn:a", {})
+    (warning,) = ended(preview)
+    assert "an earlier run began to create 'urn:a' (journal: " in warning
+    assert "run `pulumi-justt recover`" in warning
+
+    stored = Process(vendor, state=tmp_path)
+    stored.creator.intents.note_stored("urn:a", {"source": "stripe"})
+    assert ended(stored) == []
+
+    if after != "sent":
+        failed = rerun(vendor, tmp_path)
+        failed.creator.intents.note_stored("urn:a", {})
+        assert "pulumi-justt recover" in str(failed.outcome("a"))
+        assert ended(failed) == []
+
+    decided = rerun(vendor, tmp_path, Decision("forget"))
+    decided.creator.intents.note_stored("urn:a", {})
+    assert ended(decided) == []
+
+    update = Process(vendor, state=tmp_path)
+    update.creator.intents.note_stored("urn:a", {})
+    update.create("a")
+    assert ended(update) == []
+
+
 def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
     """If a run is killed after Justt committed its POST, the next run sends no POST.
 

@@ -49,12 +49,11 @@ def _paragraph(group: Sequence[Check]) -> tuple[str, Sequence[str]]:
 
 def _named(group: Sequence[Check]) -> list[str]:
     """Return the names of the results, by account: each finding on a line of its own, and others on one line."""
-    accounts = {check.account for check in group}
     ordered = sorted(group, key=lambda check: check.account or "")[:_MOST]
     names = [check.subject or _called(check.account) for check in ordered]
     if group[0].verdict != "finding" or not group[0].subject:
         names = [", ".join(names)]
-    elif len(accounts) > 1:
+    elif any(check.account for check in group):
         names = [f"{_called(check.account)}: {check.subject}" for check in ordered]
     if len(group) > _MOST:
         names[-1] += f" and {len(group) - _MOST} more, which --json shows"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from pathlib import Path
 
 import click
@@ -12,6 +11,7 @@ from pulumi_justt.cli.options import FINDINGS, FINE, common
 from pulumi_justt.cli.recover import dialog
 from pulumi_justt.cli.recover.diagnosis import clear_resolved, diagnose
 from pulumi_justt.cli.recover.repair import repair
+from pulumi_justt.cli.recover.state_repair import backup_file
 
 __all__ = ["command"]
 
@@ -63,8 +63,8 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
     create made. It does not guess, and it changes nothing before you confirm.
 
     If you claim an integration for a pending operation, the command writes it into the state. Before that, it saves a
-    backup of the state in the project's folder, with secrets encrypted. If the create is only in the journal, the next
-    `pulumi up` claims the integration, even for a replacement.
+    backup of the state in the project's folder .pulumi-justt, which git ignores, with secrets encrypted and for you
+    alone. If the create is only in the journal, the next `pulumi up` claims the integration, even for a replacement.
 
     --json without --yes does not prompt and changes nothing: it prints what is unfinished, with exit code 1.
 
@@ -83,7 +83,7 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
         raise click.UsageError(f"there is no Pulumi project in {folder.absolute()}: name its folder with --cwd")
     diagnosis = diagnose(chosen[0], chosen[1:], intents.opened(rendering.note), rendering.note)
     decisions = dialog.decisions(diagnosis, **given)
-    backup = folder / f"pulumi-justt-recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
+    backup = backup_file(folder)
     is_done = False
     if is_sure or not is_json:
         for line in clear_resolved(diagnosis):

@@ -113,7 +113,7 @@ def is_agreed(diagnosis: Diagnosis, decided: dict[str, Decision]) -> bool:
 
 
 def _prompt_for_decision(case: Case) -> Decision | None:
-    """Prompt for the decision on a case. Return None if the user quits."""
+    """Say what each answer means, and prompt for the decision on a case. Return None if the user quits."""
     numbers = {str(number): each.integration_id for number, each in enumerate(case.found.live, 1)}
     one = "1" if len(numbers) == 1 else f"1 to {len(numbers)}"
     claims = {number: Decision("claim", chosen) for number, chosen in numbers.items() if case.can_claim}
@@ -131,11 +131,41 @@ def _prompt_for_decision(case: Case) -> Decision | None:
             raise click.UsageError(f"{answer!r} is not one of {', '.join(shown)}.")
         return answer
 
-    ask = "a number claims it, forget if none, quit to change nothing" if claims else "quit changes nothing"
+    if case.is_ours:
+        _explain(shown, is_claimable=bool(claims), count=len(numbers))
     answer: str = click.prompt(
-        rendering.clean(f"{case.name}: which is it? {ask} ({', '.join(shown)})"), value_proc=validated, err=True
+        rendering.clean(f"{case.name}: which is it? ({', '.join(shown)})"), value_proc=validated, err=True
     )
     return choices[answer]
+
+
+def _explain(answers: Sequence[str], *, is_claimable: bool, count: int) -> None:
+    """Show what each of *answers* does, and which one is safe.
+
+    Args:
+        answers: The answers, as the prompt shows them.
+        is_claimable: Whether the first answer claims an integration.
+        count: The number of candidates.
+    """
+    which = "no candidate belongs to this resource" if count else "Justt created nothing"
+    meanings = {
+        "forget": f"Leaves Justt as it is. The next `pulumi up` creates another integration. Right if {which}.",
+        "quit": "Changes nothing. It is safe: you can decide later.",
+    }
+    claim = "Makes it the stack's own: a later replacement or `pulumi destroy` deactivates it."
+    deactivate = "Stops it at Justt, which is final. The next `pulumi up` creates another one."
+    first = {answers[0]: claim} if is_claimable else {}
+    rendering.print_table(
+        ("ANSWER", "WHAT IT DOES"),
+        [(answer, (first | meanings).get(answer, deactivate)) for answer in answers],
+        is_question=True,
+    )
+    if count > 1:
+        rendering.note(
+            "At most one of them belongs to this resource. Look at Justt for the one with its identifier and name. "
+            "Until you know which one it is, quit is the safe answer: if you claim or deactivate the wrong one, you "
+            "stop an integration that another team uses, now or with a later update."
+        )
 
 
 def document(

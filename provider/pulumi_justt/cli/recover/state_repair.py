@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.cli.files import write_private
+from pulumi_justt.cli.files import make_ignored_folder, write_private
+from pulumi_justt.cli.project import project_file
 from pulumi_justt.cli.state import Pending, State
 from pulumi_justt.core.state import outputs_from
 from pulumi_justt.errors import JusttError
 
-__all__ = ["NOTHING", "RecoveryError", "back_up", "insert", "is_superseded", "resource_of"]
+__all__ = ["NOTHING", "RecoveryError", "back_up", "backup_file", "insert", "is_superseded", "resource_of"]
 
 NOTHING = "Nothing was changed."
 
@@ -86,13 +87,21 @@ def is_superseded(state: State, pending: Pending) -> bool:
     )
 
 
+def backup_file(folder: Path) -> Path:
+    """Return a new file for a backup, in the folder `.pulumi-justt` beside the project file that `pulumi` finds."""
+    found = project_file(folder)
+    home = found.parent if found else folder
+    return home / ".pulumi-justt" / f"recover-{datetime.now(timezone.utc):%Y%m%dT%H%M%S.%fZ}.json"
+
+
 def back_up(state: State, path: Path) -> None:
-    """Write *state* to a file that only its owner can read.
+    """Write *state* to a file that only its owner can read, in a folder that git ignores.
 
     Raises:
         RecoveryError: The file cannot be written.
     """
     try:
+        make_ignored_folder(path.parent)
         write_private(path, json.dumps(state.exported, indent=4))
     except OSError as error:
         raise RecoveryError(f"writing the backup {path}: {error.strerror}. {NOTHING}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ def pending(project: FakePulumi, *arguments: str, code: int = 1) -> list[dict[st
 
 def backups(project: FakePulumi) -> list[Path]:
     """Return the backup files that `recover` has written."""
-    return [*project.project.glob("pulumi-justt-recover-*.json")]
+    return [*project.project.glob(".pulumi-justt/recover-*.json")]
 
 
 def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, theirs: Theirs) -> None:
@@ -76,7 +77,7 @@ def test_candidates_are_unmanaged_and_match_the_create(project: FakePulumi, thei
 def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: SimulatorServer, theirs: Theirs) -> None:
     """After a claim, the state has the resource after its dependencies, with the engine's keys and unchanged secrets.
 
-    A backup has the earlier state.
+    A backup has the earlier state. Only its owner can read it, and git ignores its folder.
     """
     first, lost = theirs(), theirs()
     simulator.records.set_go_live_date(lost, "2027-01-01T00:00:00Z")
@@ -109,6 +110,8 @@ def test_the_chosen_one_becomes_the_resource(project: FakePulumi, simulator: Sim
     (backup,) = backups(project)
     assert json.loads(backup.read_text()) == before
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert stat.S_IMODE(backup.parent.stat().st_mode) == 0o700
+    assert (backup.parent / ".gitignore").read_text() == "*\n"
     assert backup.name in result.stderr
 
 
@@ -476,6 +479,68 @@ def test_the_prompt_does_not_list_all_numbers(project: FakePulumi, theirs: Their
         theirs()
     project.state([provider()], [creating("lost")])
     result = project.run("recover", answers="13\n12\nn\n")
-    assert "quit to change nothing (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
+    assert "lost: which is it? (1 to 12, deactivate 1 to 12, forget, quit): " in result.stderr
     assert "'13' is not one of 1 to 12, deactivate 1 to 12, forget, quit." in result.stderr
     assert "creating lost: claim " in result.stderr
+
+
+def answers(project: FakePulumi) -> tuple[dict[str, str], str]:
+    """Return the meaning of each answer, as `recover` shows it before it prompts, and all of its notes."""
+    text = project.run("recover").stderr
+    table = text.partition("ANSWER")[2].partition("which is it?")[0].splitlines()[1:]
+    rows = (re.split(r" {2,}", line, maxsplit=1) for line in table)
+    return {row[0]: row[1] for row in rows if len(row) > 1}, text
+
+
+def test_each_answer_is_explained(project: FakePulumi, theirs: Theirs) -> None:
+    """Before it prompts, `recover` says what each possible answer does.
+
+    With several candidates, it says that quit is the safe answer, and what a wrong answer does.
+    """
+    warning = "Until you know which one it is, quit is the safe answer"
+    project.state([provider()], [creating("lost")])
+    meanings, text = answers(project)
+    assert meanings.keys() == {"forget", "quit"}
+    assert meanings["forget"].endswith("Right if Justt created nothing.")
+    assert warning not in text
+    theirs()
+    meanings, text = answers(project)
+    assert list(meanings) == ["1", "deactivate 1", "forget", "quit"]
+    assert meanings["1"].startswith("Makes it the stack's own")
+    assert "which is final" in meanings["deactivate 1"]
+    assert meanings["forget"].startswith("Leaves Justt as it is.")
+    assert meanings["quit"].startswith("Changes nothing. It is safe")
+    assert warning not in text
+    kept = theirs()
+    meanings, text = answers(project)
+    assert list(meanings) == ["1 to 2", "deactivate 1 to 2", "forget", "quit"]
+    assert warning in text
+
+    project.state([provider(), integration("lost", kept)], [creating("lost")])
+    assert list(answers(project)[0]) == ["deactivate 1", "forget", "quit"]
+
+
+def test_an_existing_backup_folder_is_used(project: FakePulumi) -> None:
+    """If the project has a folder `.pulumi-justt` already, `recover` keeps its `.gitignore` and adds a backup.
+
+    The folder is beside Pulumi.yaml, even if the command runs in a folder below it.
+    """
+    folder = project.project / ".pulumi-justt"
+    folder.mkdir()
+    (folder / ".gitignore").write_text("*.json\n")
+    below = project.project / "app"
+    below.mkdir()
+    project.state([provider()], [creating("lost")])
+    assert project.run("recover", "--yes", "--forget", "lost", "--cwd", str(below)).exit_code == 0
+    assert len(backups(project)) == 1
+    assert (folder / ".gitignore").read_text() == "*.json\n"
+
+
+def test_a_backup_that_cannot_be_written_changes_nothing(project: FakePulumi) -> None:
+    """If the folder for the backup can't be created, `recover` exits with 3 and keeps the state."""
+    (project.project / ".pulumi-justt").write_text("a file")
+    project.state([provider()], [creating("lost")])
+    before = project.exported()
+    result = project.run("recover", "--yes", "--forget", "lost")
+    assert (result.exit_code, "File exists. Nothing was changed." in result.stderr) == (3, True)
+    assert project.exported() == before

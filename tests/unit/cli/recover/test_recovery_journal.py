@@ -84,7 +84,7 @@ def test_an_intent_with_an_id_offers_only_that_integration(
     assert f"lost: the next `pulumi up` that creates it will claim integration {lost}." in result.stderr
     assert project.journal.intents() == [replace(intent, decision=Decision("claim", lost))]
     assert not any("import" in call for call in project.calls)
-    assert [*project.project.glob("pulumi-justt-recover-*")] == []
+    assert [*project.project.glob(".pulumi-justt")] == []
     assert f"Your earlier decision is: claim {lost}." in shown(project)[0]["text"]
     assert deletes(simulator) == 0
 
