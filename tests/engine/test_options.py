@@ -165,6 +165,25 @@ def test_each_option_does_what_it_says(stack: Stack, simulator: SimulatorServer)
     assert sorted(left) == ["bound", "forced", "forced", "retained", "retained"]
 
 
+@pytest.mark.slow
+def test_a_rotation_with_protect_takes_two_steps(stack: Stack, simulator: SimulatorServer) -> None:
+    """With `protect`, a rotation is refused. Without it, the same update rotates, and a second one protects again."""
+    stack.program(HEAD + 'make("guarded", opts=O(protect=True))')
+    stack.up()
+    changes(simulator)
+    stack.program(HEAD + 'make("guarded", "New", opts=O(protect=True))')
+    assert "unable to replace resource" in stack.up(fails=True).text
+    assert changes(simulator) == []
+
+    stack.program(HEAD + 'make("guarded", "New")')
+    stack.up()
+    assert changes(simulator) == ["POST guarded", "DELETE guarded"]
+    stack.program(HEAD + 'make("guarded", "New", opts=O(protect=True))')
+    stack.up()
+    stack.run("destroy", "--preview-only", "--stack", "dev", fails=True)
+    assert changes(simulator) == []
+
+
 def test_transformations_apply_to_every_integration(stack: Stack, simulator: SimulatorServer) -> None:
     """A transformation of either kind reaches every integration, gets the state's names, and keeps secrets secret."""
     stack.program(

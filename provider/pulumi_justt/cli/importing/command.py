@@ -155,7 +155,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     if is_json:
         rendering.print_json({**(outcome or Outcome((), "")).as_json(), **_completeness(importer)})
     elif outcome:
-        _show(outcome)
+        _show(outcome, options)
     if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
     return NOT_DONE if (outcome and outcome.failure) or (options.is_all and importer.notes) else FINE
@@ -165,7 +165,7 @@ def _completeness(importer: Importer) -> Mapping[str, object]:
     return {"isComplete": not importer.notes, "notes": [*importer.notes]}
 
 
-def _show(outcome: Outcome) -> None:
+def _show(outcome: Outcome, options: ImportOptions) -> None:
     """Print the program to stdout, and the next steps to stderr."""
     if outcome.file:
         rendering.note(f"Written to {outcome.file}, for this stack only. Nothing is imported yet.")
@@ -177,6 +177,13 @@ def _show(outcome: Outcome) -> None:
         rendering.note("Run:")
         for command in outcome.commands:
             rendering.note(f"  {command}")
+    if options.is_protected:
+        rendering.note(
+            "deletion_protection=True allows rotations. If you set Pulumi's protect=True instead, a rotation takes two "
+            "steps:"
+        )
+        rendering.note("  1. Remove protect=True from the program, change the credential, and run `pulumi up`.")
+        rendering.note("  2. Set protect=True again, and run `pulumi up`.")
     rendering.note(
         "Add this to your program before the next `pulumi up`, which would otherwise delete the resources. Then run "
         "`pulumi preview --expect-no-changes` to verify that nothing changes:"

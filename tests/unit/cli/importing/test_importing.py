@@ -325,12 +325,31 @@ def test_a_pending_decision_of_recover_is_refused(
     )
 
 
+def test_the_end_of_an_import_names_the_steps_of_a_rotation(
+    project: FakePulumi, theirs: Theirs, answers: Answers
+) -> None:
+    """After an import with `deletion_protection`, stderr says that it allows rotations.
+
+    It names the two steps that a rotation takes with Pulumi's `protect`.
+    """
+    lines = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes").stderr.splitlines()
+    place = lines.index(
+        "deletion_protection=True allows rotations. If you set Pulumi's protect=True instead, a rotation takes two "
+        "steps:"
+    )
+    assert lines[place + 1 : place + 3] == [
+        "  1. Remove protect=True from the program, change the credential, and run `pulumi up`.",
+        "  2. Set protect=True again, and run `pulumi up`.",
+    ]
+
+
 def test_no_protect_leaves_out_deletion_protection(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
     """With `import --no-protect`, neither the program nor the state has `deletion_protection`."""
     result = project.run("import", "--answers", answers({theirs(): STRIPE}), "--yes", "--no-protect")
     assert result.stdout.startswith("import pulumi_justt as justt\n\nstripe_eu")
     assert "protect" not in result.stdout
     assert "They are protected" not in result.stderr
+    assert "a rotation takes two steps" not in result.stderr
     assert "a destroy or a replacement deactivates them at Justt" in result.stderr
     assert "--protect=false" in changing(project)[0]
     (resource,) = project.imported
