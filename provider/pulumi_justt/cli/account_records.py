@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli.stacks import Stack
@@ -12,6 +13,7 @@ from pulumi_justt.cli.state import Pending, Recorded, State
 from pulumi_justt.core.client import shared_client
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.listing import Listing, list_all
+from pulumi_justt.errors import InvalidSettings, JusttError, RequestRefused
 from pulumi_justt.log import Log
 from pulumi_justt.redaction import shared_redactor
 from pulumi_justt.unpicklable import Unpicklable
@@ -24,6 +26,7 @@ __all__ = [
     "accounts",
     "cut_short",
     "default_settings",
+    "is_of_key",
     "listed",
     "managed",
     "owners",
@@ -94,6 +97,11 @@ class Account:
         return self.settings.base_url, self.settings.api_key, self.reference
 
     @property
+    def own(self) -> Account:
+        """The API key's own account."""
+        return replace(self, reference=None)
+
+    @property
     def called(self) -> str:
         """The account's name in messages."""
         which = f"account {self.reference}" if self.reference else "the default account"
@@ -111,13 +119,17 @@ def view(stack: Stack) -> View:
     return View(stack, settings, state, stack.provider_settings(state, settings))
 
 
-def default_settings() -> Settings:
+def default_settings(environment: str | None = None) -> Settings:
     """Return the settings from the JUSTT_* variables, which apply if there is no stack.
+
+    Args:
+        environment: The environment, instead of the variable's.
 
     Raises:
         InvalidSettings: The variables are invalid.
     """
-    return Settings.load({}, os.environ)
+    given = {} if environment is None else {"JUSTT_ENVIRONMENT": environment}
+    return Settings.load({}, {**os.environ, **given})
 
 
 def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:
@@ -185,6 +197,15 @@ def listed(account: Account) -> Listing:
     """
     client = shared_client(account.settings)
     return list_all(client, operation=f"listing {account.called}", account=account.reference)
+
+
+def is_of_key(error: JusttError) -> bool:
+    """Return whether an error of `listed` proves that the API key can't list any account: it is missing, or a 401.
+
+    A 403 may concern the account, so it proves nothing about the key's other accounts.
+    """
+    is_unauthorized = isinstance(error, RequestRefused) and error.status == HTTPStatus.UNAUTHORIZED
+    return is_unauthorized or isinstance(error, InvalidSettings)
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:

@@ -26,6 +26,9 @@ from pulumi_justt.errors import JusttError
 
 __all__ = ["main"]
 
+_NO_LIMIT = 1_000
+"""More characters than any summary has."""
+
 
 class _Commands(click.Group):
     """Exit with the code that the command returns. If the command fails, print the error and exit with `NOT_DONE`."""
@@ -41,6 +44,12 @@ class _Commands(click.Group):
                         f"error: writing to standard output: {lost.reason}. Changes made before this error remain."
                     )
                 sys.exit(NOT_DONE)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with their whole summaries, which click would cut off after 45 characters."""
+        rows = [(name, self.commands[name].get_short_help_str(limit=_NO_LIMIT)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command and exit with its code."""
@@ -88,7 +97,8 @@ def main() -> None:
       0  done, and nothing is left to do
       1  done, and something needs your attention
       2  the command line is wrong
-      3  not done, or only partly: no API key, no response, no stack, Ctrl-C, or an internal error; stderr says which
+      3  not done, or only partly: no API key, no response, no stack, Ctrl-C, or
+         an internal error; stderr says which
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from typing import Any
 
@@ -82,4 +83,15 @@ def command(
             on_ready=lambda url: click.echo(f"Justt API simulator: {url}"),
         )
     except (OSError, OverflowError, ValueError, sqlite3.Error) as error:
-        raise JusttError(str(error)) from None
+        explained = _explained(error, port)
+        raise explained from None
+
+
+def _explained(error: Exception, port: int) -> JusttError:
+    """Return the error to show for an invalid option, or for a port or a file that can't be used."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return JusttError(
+            f"port {port} of this machine is in use. Stop the program that uses it, or choose another port. Without "
+            "--port, the command chooses a free one."
+        )
+    return JusttError(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,6 +85,28 @@ def test_simulator_refuses_invalid_options(arguments: list[str], expected: str) 
     assert expected in result.output
     assert result.output.startswith("error: ")
     assert result.output.count("\n") == 1
+
+
+def test_a_port_in_use_is_a_sentence() -> None:
+    """If another program uses the port, `pulumi-justt simulator` says so and what to do, and exits with 3."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["simulator", "--port", str(port)])
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == (
+        f"error: port {port} of this machine is in use. Stop the program that uses it, or choose another port. "
+        "Without --port, the command chooses a free one.\n"
+    )
+
+
+def test_help_shows_whole_summaries() -> None:
+    """`pulumi-justt --help` shows the whole first sentence of each command's help."""
+    shown = " ".join(CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2].split())
+    summaries = [" ".join(str(command.help).split()).partition(". ")[0] for command in main.commands.values()]
+    assert len(summaries) > 5
+    assert [summary for summary in summaries if summary not in shown] == []
 
 
 def test_version() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
+from dataclasses import dataclass, field
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import account_records
@@ -34,7 +33,10 @@ _NOT_MANAGED_HERE = "`PaymentIntegration.get` only reads: correct the integratio
 
 @dataclass(repr=False)
 class Accounts(Unpicklable):
-    """The lists of the accounts that could be read, the accounts that could not be read, and the unusable keys."""
+    """The lists of the accounts that could be read, the accounts that could not be read, and the unusable keys.
+
+    A key stands here as its own account.
+    """
 
     listings: dict[Account, Listing] = field(default_factory=dict)
     failed: set[Account] = field(default_factory=set)
@@ -52,30 +54,24 @@ class _Problem:
 
 
 def listed(account: Account, found: Accounts) -> Check:
-    """List an account, and store the list in *found*. If Justt refuses a key with 401, its other accounts are skipped.
-
-    A 403 may concern the account, so it proves nothing about the key's other accounts.
-    """
-    key = replace(account, reference=None)
-    if key in found.unusable_keys:
+    """List an account, and store the list in *found*. The other accounts of a key that can't be used are skipped."""
+    if account.own in found.unusable_keys:
         found.failed.add(account)
         text = f"{account.called} was not listed, because its API key can't be used."
         return Check("account", "not checked", text, account=account.reference, cause="unusable key")
     try:
         listing = account_records.listed(account)
-    except InvalidSettings as error:
+    except (InvalidSettings, RequestError) as error:
         found.failed.add(account)
-        found.unusable_keys.add(key)
-        return Check("apiKey", "finding", f"{error}.", account=account.reference)
-    except RequestError as error:
-        found.failed.add(account)
+        if account_records.is_of_key(error):
+            found.unusable_keys.add(account.own)
+        if isinstance(error, InvalidSettings):
+            return Check("apiKey", "finding", f"{error}.", account=account.reference)
         # Two responses to the same key differ in their operation and their errorId.
         cause = f"{account.settings.api_key_origin}: {error.response}"
-        if not isinstance(error, RequestRefused) or not error.is_of_key:
-            return Check("account", "not checked", str(error), account=account.reference, cause=cause)
-        if error.status == HTTPStatus.UNAUTHORIZED:
-            found.unusable_keys.add(key)
-        return Check("apiKey", "finding", str(error), account=account.reference, cause=cause)
+        if isinstance(error, RequestRefused) and error.is_of_key:
+            return Check("apiKey", "finding", str(error), account=account.reference, cause=cause)
+        return Check("account", "not checked", str(error), account=account.reference, cause=cause)
     found.listings[account] = listing
     if not listing.is_complete:
         text = account_records.cut_short(account, len(listing.records))

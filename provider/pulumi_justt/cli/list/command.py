@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import click
 
 from pulumi_justt.api.models import SOURCES, STATUSES
-from pulumi_justt.cli import rendering, stacks
+from pulumi_justt.cli import account_records, rendering, stacks
 from pulumi_justt.cli.account_records import Managed
 from pulumi_justt.cli.list import records
 from pulumi_justt.cli.options import ACCOUNTS, FINE, NOT_DONE, STACKS, common
+from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import nearest
 
 __all__ = ["command"]
@@ -41,10 +43,16 @@ _SPARE = ("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE")
 @click.option(
     "--unmanaged", "is_unmanaged_only", is_flag=True, help="Only integrations that none of the stacks manages."
 )
+@click.option(
+    "--environment",
+    type=click.Choice(["production", "sandbox"]),
+    help="The environment to list if there is no stack. Default: the variable JUSTT_ENVIRONMENT.",
+)
 @common
 def command(
     names: tuple[str, ...],
     sources: tuple[str, ...],
+    environment: str | None,
     folder: Path,
     is_json: bool,
     **filters: Any,  # noqa: ANN401 - the other options are arguments of `collect`
@@ -54,6 +62,9 @@ def command(
     The command reads up to 100 pages (10,000 integrations) of an account. If the list may be incomplete, stderr says
     why, and the exit code is 3.
 
+    Without a stack, the settings come from the JUSTT_* variables, and stderr says which environment the command asks.
+    It asks production only if --environment or JUSTT_ENVIRONMENT names it.
+
     \b
     Keys of --json:
       integrations[]: integrationId, source, status, goLiveDate, environment,
@@ -61,18 +72,45 @@ def command(
       isComplete: false if the list may be incomplete
       notes[]: why it may be incomplete
     """
-    seen = records.collect(stacks.chosen(names, folder), sources=sources, **filters)
+    given = stacks.chosen(names, folder)
+    if given and environment:
+        raise click.UsageError("--environment is only for a folder without a Pulumi project: a stack has its own")
+    without_stack = None if given else _settings(environment, folder)
+    seen = records.collect(given, without_stack=without_stack, sources=sources, **filters)
     if is_json:
         listed = [_document(each) for each in seen.found]
         rendering.print_json({"integrations": listed, "isComplete": not seen.notes, "notes": [*seen.notes]})
-    else:
+    elif seen.found:
         rendering.print_table(_COLUMNS, [_row(each) for each in seen.found], spare=_SPARE)
-    for source in sources if not seen.found else ():
-        if source not in SOURCES:
-            rendering.note(f"--source {source}: no integration of this source was found{nearest(source, SOURCES)}.")
+    unknown = [] if seen.found else [source for source in sources if source not in SOURCES]
+    for source in unknown:
+        rendering.note(f"--source {source}: no integration of this source was found{nearest(source, SOURCES)}.")
+    if seen.is_read and not (seen.found or unknown or is_json):
+        rendering.note("No integration was found.")
     for note in seen.notes:
-        rendering.note(f"warning: {note}")
+        rendering.note(f"{'warning' if seen.is_read else 'error'}: {note}")
     return NOT_DONE if seen.notes else FINE
+
+
+def _settings(environment: str | None, folder: Path) -> Settings:
+    """Return the settings if there is no stack, and say on stderr which environment the command asks.
+
+    Raises:
+        click.UsageError: The environment is production, and neither the user nor a variable says so.
+        InvalidSettings: The JUSTT_* variables are invalid.
+    """
+    settings = account_records.default_settings(environment)
+    is_named = environment or os.environ.get("JUSTT_ENVIRONMENT")
+    where = f"there is no Pulumi project in {folder.absolute()}"
+    if settings.environment == "production" and not is_named:
+        raise click.UsageError(
+            f"{where}, so the command would ask production. Name a project with --cwd, or add --environment production "
+            "or --environment sandbox"
+        )
+    if settings.api_key:
+        key = settings.api_key_origin
+        rendering.note(f"note: {where}: asking {settings.environment} at {settings.base_url} with the key from {key}.")
+    return settings
 
 
 def _row(found: records.Found) -> tuple[str | None, ...]:

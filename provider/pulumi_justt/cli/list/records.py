@@ -9,6 +9,7 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import account_records
 from pulumi_justt.cli.account_records import Account, Managed
 from pulumi_justt.cli.stacks import Stack
+from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import JusttError
 
 __all__ = ["Found", "ListResult", "collect"]
@@ -41,24 +42,28 @@ class ListResult:
     Args:
         found: The integrations that match the filters.
         notes: Reasons why the list may be incomplete, such as an account that could not be listed to its end.
+        is_read: Whether at least one account could be listed.
     """
 
     found: tuple[Found, ...]
     notes: tuple[str, ...]
+    is_read: bool = True
 
 
-def collect(
+def collect(  # noqa: PLR0913 - the options of the command
     stacks: Sequence[Stack],
     *,
+    without_stack: Settings | None,
     accounts: Sequence[str] = (),
     statuses: Sequence[str] = (),
     sources: Sequence[str] = (),
     is_unmanaged_only: bool = False,
 ) -> ListResult:
-    """List the accounts of *stacks*, or of the JUSTT_* variables if there are no stacks.
+    """List the accounts of *stacks*, or of other settings if there are no stacks.
 
     Args:
         stacks: The stacks that may manage the integrations.
+        without_stack: The settings if there are no stacks; otherwise None.
         accounts: References of the accounts to list; by default those that the stacks use.
         statuses: The statuses to include, in upper case; all by default.
         sources: The sources to include; all by default.
@@ -66,28 +71,37 @@ def collect(
 
     Raises:
         StackError: A stack's configuration or state could not be read.
-        InvalidSettings: A stack's configuration, or the JUSTT_* variables, are invalid.
+        InvalidSettings: A stack's configuration is invalid.
     """
     views = [account_records.view(stack) for stack in stacks]
-    settings = [each.settings for each in views] or [account_records.default_settings()]
+    settings = [*(each.settings for each in views), *([without_stack] if without_stack else [])]
     known = account_records.managed(views)
     found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for having in known.values() for each in having if each.recorded.has_secret_account]
     notes: list[str] = []
     if hidden and not accounts:
         notes.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them with --account.")
+    unusable_keys: set[Account] = set()
+    skipped, read = 0, 0
     for account in account_records.accounts(views, settings, accounts):
+        if account.own in unusable_keys:
+            skipped += 1
+            continue
         try:
             listing = account_records.listed(account)
         except JusttError as error:
+            unusable_keys |= {account.own} if account_records.is_of_key(error) else set()
             notes.append(str(error))
             continue
+        read += 1
         if not listing.is_complete:
             notes.append(account_records.cut_short(account, len(listing.records)))
         for integration_id, record in listing.records.items():
             # Two API keys may list the same integration.
             managers = tuple(known.get((account.settings.environment, integration_id), ()))
             found.setdefault((account.settings.base_url, integration_id), Found(record, account, managers))
+    if skipped:
+        notes.append(f"accounts of the same API key that were not listed: {skipped}.")
     return ListResult(
         tuple(
             replace(each, record=account_records.shown(each.record))
@@ -97,4 +111,5 @@ def collect(
             and not (is_unmanaged_only and each.is_managed)
         ),
         tuple(notes),
+        is_read=read > 0,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_justt.cli import account_records
 from pulumi_justt.core import listing
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.fake_pulumi import FakePulumi, integration
@@ -104,13 +105,14 @@ def test_filters_by_status_source_and_unmanaged(project: FakePulumi, theirs: The
 def test_a_misspelled_source_gets_a_suggestion(project: FakePulumi, theirs: Theirs) -> None:
     """If `list --source` matches no integration, a note says so and suggests a similar documented source.
 
-    If another given source matches, there is no note.
+    If another given source matches, there is no note. If the source is documented, the note says only that nothing was
+    found.
     """
     theirs("adyen")
     misspelt = project.run("list", "--source", "Stripe")
     assert misspelt.exit_code == 0
     assert misspelt.stderr == "--source Stripe: no integration of this source was found (did you mean 'stripe'?).\n"
-    assert project.run("list", "--source", "stripe").stderr == ""
+    assert project.run("list", "--source", "stripe").stderr == "No integration was found.\n"
     assert project.run("list", "--source", "Stripe", "--source", "adyen").stderr == ""
     assert project.run("list", "--source", "zzz").stderr == "--source zzz: no integration of this source was found.\n"
 
@@ -147,6 +149,11 @@ def test_without_a_project_the_variables_are_used(
     result = project.run(*arguments, environ={**variables, "JUSTT_API_KEY": "key-of-a-variable"})
     assert [each["integrationId"] for each in json.loads(result.stdout)["integrations"]] == [found]
     assert project.calls == []
+
+    assert result.stderr == (
+        f"note: there is no Pulumi project in {tmp_path / 'elsewhere'}: asking simulator at {simulator.base_url} with "
+        "the key from JUSTT_API_KEY.\n"
+    )
 
     keyless = project.run(*arguments, environ=variables)
     assert keyless.exit_code == 3
@@ -185,4 +192,85 @@ def test_an_account_that_no_header_can_carry_is_a_usage_error(project: FakePulum
         result = project.run(command, "--account", account)
         assert (result.exit_code, result.stdout) == (2, "")
         assert "must be visible ASCII without spaces" in result.stderr
+    assert project.calls == []
+
+
+def test_no_account_that_can_be_listed_is_no_empty_table(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """If no account could be listed, `list` prints only the error, and no table.
+
+    If the accounts have no integration that matches, a note says so.
+    """
+    project.state([integration("a", theirs(account="acc_1"), referenceAccountId="acc_1")])
+    none = project.run("list", "--source", "paypal")
+    assert (none.exit_code, none.stdout, none.stderr.splitlines()[0]) == (0, "", "No integration was found.")
+    simulator.add_fault(Fault.parse("GET * status=400 times=1"))
+    refused = project.run("list")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert refused.stderr.startswith("error: listing account acc_1 in simulator: Justt answered 400")
+    project.config({"justt:baseUrl": simulator.base_url})
+    keyless = project.run("list")
+    assert (keyless.exit_code, keyless.stdout) == (3, "")
+    assert keyless.stderr.startswith("error: no Justt API key: run `pulumi config set --secret justt:apiKey`")
+
+
+def test_a_key_that_cannot_be_used_is_one_error(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs
+) -> None:
+    """If Justt refuses a key with 401, `list` shows the error once, and does not try the key's other accounts."""
+    accounts = ("acc_1", "acc_2", "acc_3")
+    project.state([integration(each, theirs(account=each), referenceAccountId=each) for each in accounts])
+    simulator.add_fault(Fault.parse("GET * status=401"))
+    refused = project.run("list")
+    assert (refused.exit_code, refused.stdout, len(simulator.requests)) == (3, "", 1)
+    first, second = refused.stderr.splitlines()
+    assert first.startswith("error: listing account acc_1 in simulator: Justt answered 401")
+    assert second == "error: accounts of the same API key that were not listed: 2."
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "expected"),
+    [
+        ("", "", None),
+        ("production", "", "production at https://api.justt.ai/v1"),
+        ("", "production", "production at https://api.justt.ai/v1"),
+        ("sandbox", "production", "sandbox at https://api.justt.ai/v1/sandbox"),
+        ("", "sandbox", "sandbox at https://api.justt.ai/v1/sandbox"),
+    ],
+)
+def test_production_without_a_stack_must_be_named(
+    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, option: str, variable: str, expected: str | None
+) -> None:
+    """Without a stack, `list` asks production only if an option or a variable names it.
+
+    Before it asks, it says which environment, which address and which key it uses.
+    """
+    folder = project.folder / "elsewhere"
+    folder.mkdir()
+    asked: list[str] = []
+
+    def listed(account: account_records.Account) -> listing.Listing:
+        asked.append(account.settings.base_url)
+        return listing.Listing({}, is_complete=True)
+
+    monkeypatch.setattr(account_records, "listed", listed)
+    arguments = ["--environment", option] if option else []
+    environ = {"JUSTT_API_KEY": "key", "JUSTT_ENVIRONMENT": variable}
+    result = project.run("list", *arguments, "--cwd", str(folder), environ=environ)
+    if expected is None:
+        assert (result.exit_code, asked) == (2, [])
+        assert "so the command would ask production. Name a project with --cwd" in result.stderr
+    else:
+        assert (result.exit_code, asked) == (0, [expected.partition(" at ")[2]])
+        assert f"asking {expected} with the key from JUSTT_API_KEY." in result.stderr
+
+
+def test_a_stack_has_its_own_environment(project: FakePulumi) -> None:
+    """`list` refuses `--environment` beside a stack, whose configuration says which environment it uses."""
+    result = project.run("list", "--environment", "sandbox")
+    assert (result.exit_code, "--environment is only for a folder without a Pulumi project" in result.stderr) == (
+        2,
+        True,
+    )
     assert project.calls == []
