@@ -45,7 +45,13 @@ _KEYS = (
     "reference_account_id",
 )
 
-_PLACE_KEYS = ("variable", "fromEnv", "fromFile", "version")
+_KEYS_OF_PLACES = {
+    "variable": ("variable",),
+    "fromEnv": ("fromEnv", "version"),
+    "fromFile": ("fromFile", "version"),
+}
+"""The kinds of places for a credential, by the key that names the place, and the keys that each kind accepts."""
+
 _PLACES = (
     "{variable: NAME} to read an environment variable now, or {fromEnv: NAME} or {fromFile: PATH} to make the program "
     "use from_env or from_file (these two accept version: NUMBER, too)"
@@ -258,19 +264,20 @@ def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
     """
     if isinstance(place, str) and is_identifier:
         return place
-    match place:
-        case {"variable": str(name), **rest} if not rest:
-            return _value(references.from_env(name))
-        case {"fromEnv": str(name), **rest} if rest.keys() <= {"version"}:
-            return references.from_env(name, version=_version(rest))
-        case {"fromFile": str(path), **rest} if rest.keys() <= {"version"}:
-            return references.from_file(path, version=_version(rest))
-    surplus = [key for key in place if key not in _PLACE_KEYS] if isinstance(place, dict) else []
-    if surplus:
-        raise ValueError(f"{quoted(surplus[0], _PLACE_KEYS)} is not expected here: use {_PLACES}")
-    if isinstance(place, dict) and place.keys() == {"variable", "version"}:
-        raise ValueError("version is accepted only beside fromEnv and fromFile")
-    raise ValueError(f"say where the credential is, because this file must not hold the credential: {_PLACES}")
+    given = place if isinstance(place, dict) else {}
+    kind = next((key for key in _KEYS_OF_PLACES if key in given), None)
+    accepted = _KEYS_OF_PLACES[kind] if kind else tuple(_KEYS_OF_PLACES)
+    for key in given:
+        if key not in accepted:
+            known = [each for keys in _KEYS_OF_PLACES.values() for each in keys]
+            meant = repr(key) if key in known else quoted(key, known)
+            raise ValueError(f"{meant} is not expected {f'beside {kind}' if kind else 'here'}: use {_PLACES}")
+    if kind is None or not isinstance(given[kind], str):
+        raise ValueError(f"say where the credential is, because this file must not hold the credential: {_PLACES}")
+    if kind == "variable":
+        return _value(references.from_env(given[kind]))
+    refer = references.from_env if kind == "fromEnv" else references.from_file
+    return refer(given[kind], version=_version(given.get("version", "1")))
 
 
 def _value(reference: Reference) -> str:
@@ -285,8 +292,7 @@ def _value(reference: Reference) -> str:
         raise LookupError(f"comes from {error.args[0]}") from None
 
 
-def _version(rest: Mapping[object, object]) -> int:
-    text = rest.get("version", "1")
+def _version(text: object) -> int:
     if not (isinstance(text, str) and re.fullmatch(r"[0-9]{1,9}", text)):
         raise ValueError("version must be a whole number")
     return int(text)
