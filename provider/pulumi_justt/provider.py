@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pulumi_justt.core.readiness import ReadinessLifecycle
     from pulumi_justt.core.session import Session
 
-__all__ = ["IntegrationProvider", "ReadinessProvider"]
+__all__ = ["IntegrationProvider", "ReadinessProvider", "decode", "encode"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _core_lock = threading.Lock()
@@ -197,18 +197,18 @@ class _Provider(ResourceProvider):
             core = self._core
         except InvalidSettings as error:
             return CheckResult(news, [_failure(str(error))])
-        checked = core.check(self._recorded(olds), _decode(news))
-        return CheckResult(_encode(checked.inputs), [_failure(text) for text in checked.failures])
+        checked = core.check(self._recorded(olds), decode(news))
+        return CheckResult(encode(checked.inputs), [_failure(text) for text in checked.failures])
 
     @error_boundary
     def diff(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Return the properties whose changes replace the resource. The engine finds the changes itself."""
-        return DiffResult(changes=None, replaces=self._core.diff(self._recorded(olds, id_), _decode(news)))
+        return DiffResult(changes=None, replaces=self._core.diff(self._recorded(olds, id_), decode(news)))
 
     @error_boundary
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the resource."""
-        id_, outs = self._core.create(_decode(props))
+        id_, outs = self._core.create(decode(props))
         return CreateResult(id_, self._stored(outs))
 
     @error_boundary
@@ -221,7 +221,7 @@ class _Provider(ResourceProvider):
     @error_boundary
     def update(self, id_: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Record the new inputs in the state."""
-        return UpdateResult(self._stored(self._core.update(id_, self._recorded(olds, id_), _decode(news))))
+        return UpdateResult(self._stored(self._core.update(id_, self._recorded(olds, id_), decode(news))))
 
     @error_boundary
     def delete(self, id_: str, props: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ class _Provider(ResourceProvider):
         """
         from pulumi_justt.core.state import require_known  # noqa: PLC0415 - see the module docstring
 
-        recorded = _decode(props)
+        recorded = decode(props)
         require_known(recorded, self._core.known_properties, id_)
         return {**recorded, **dict.fromkeys(self._core.id_properties, id_)} if id_ else recorded
 
@@ -319,7 +319,8 @@ def _write_line(text: str) -> None:
 _LOG = Log(_write_line)
 
 
-def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
+def decode(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties of the SDK in the form that the core takes, without the pickled provider."""
     from pulumi_justt.core.inputs import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def decoded(value: object) -> object:
@@ -334,7 +335,8 @@ def _decode(props: Mapping[str, Any]) -> dict[str, Any]:
     return {name: decoded(value) for name, value in props.items() if name != _PROVIDER_KEY}
 
 
-def _encode(props: Mapping[str, Any]) -> dict[str, Any]:
+def encode(props: Mapping[str, Any]) -> dict[str, Any]:
+    """Return properties of the core in the form that the SDK takes."""
     from pulumi_justt.core.inputs import UNKNOWN  # noqa: PLC0415 - see the module docstring
 
     def encoded(value: object) -> object:

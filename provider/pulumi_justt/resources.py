@@ -557,8 +557,9 @@ def _refuse_colored_name(resource_name: object) -> None:
 
 
 def _refuse_plain_api_key() -> None:
-    # A unit test with mocks has no configuration file that could be committed.
-    if isinstance(get_monitor(), MockMonitor):
+    # In a unit test there is no configuration file that could be committed. Its program runs with mocks, or before the
+    # test sets them. Neither can reach an engine, so this accepts no plain key in a stack.
+    if (monitor := get_monitor()) is None or isinstance(monitor, MockMonitor):
         return
     # A plain setting ends up readable in the state. The provider process can't see whether a setting is secret.
     if get_config("justt:apiKey") is not None and not is_config_secret("justt:apiKey"):

@@ -112,7 +112,7 @@ class _Mocks(Mocks):
 def run_program(
     body: Callable[[], object],
     *,
-    answer: ImportAnswer = as_created,
+    answer: ImportAnswer | Mocks = as_created,
     preview: bool = False,
     config: Mapping[str, str] | None = None,
     secret_keys: Sequence[str] = (),
@@ -141,7 +141,7 @@ def run_program(
         loop.set_default_executor(ThreadPoolExecutor(max_workers=2, initializer=give_loop))
         try:
             pulumi_config.set_all_config(dict(config or {}), list(secret_keys))
-            mocks = _Mocks(answer)
+            mocks = answer if isinstance(answer, Mocks) else _Mocks(answer)
             set_mocks(mocks, preview=preview, monitor=_Monitor(mocks, program))
             loop.run_until_complete(run_pulumi_func(resolve))
         finally:

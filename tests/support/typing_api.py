@@ -11,6 +11,7 @@ from typing_extensions import assert_type
 
 import pulumi_justt as justt
 from pulumi_justt import Deactivation, DeactivationType, PaymentIntegration, Source, credentials
+from pulumi_justt.testing import Integration, JusttMocks, ProviderError
 
 config = pulumi.Config()
 secret = config.require_secret("stripeRestrictedKey")
@@ -126,3 +127,22 @@ assert_type(ready.reference_account_id, Output[str | None])
 assert_type(ready.external_identifier, Output[str | None])
 assert_type(ready.source, Output[str])
 assert_type(ready.timeout_seconds, Output[int])
+
+
+# The mocks of a user's unit tests.
+class Others(pulumi.runtime.Mocks):
+    """A user's own mocks."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[str, object]]:
+        """Answer for a resource."""
+        return args.name, args.inputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, object], list[tuple[str, str]] | None]:
+        """Answer for a function."""
+        return {"token": args.token}, None
+
+
+described: dict[str, Integration] = {"id-9": Integration(source="adyen", status="FAILED", go_live_date="2027-01-31")}
+pulumi.runtime.set_mocks(JusttMocks())
+pulumi.runtime.set_mocks(JusttMocks(other=Others(), integrations=described), preview=True)
+refused: type[pulumi.RunError] = ProviderError

@@ -90,6 +90,11 @@ REJECTED: dict[str, tuple[str, str]] = {
         "PaymentIntegration.get('x', 'id').status = pulumi.Output.from_input('x')",
         "assignment",
     ),
+    "mocks of a wrong type": ("from pulumi_justt.testing import JusttMocks; JusttMocks(other={})", "arg-type"),
+    "mocks with an unknown status": (
+        "from pulumi_justt.testing import Integration; Integration(status='FAILD')",
+        "arg-type",
+    ),
     "a name that is not public": ("import pulumi_justt; pulumi_justt.IntegrationProvider", "attr-defined"),
 }
 

@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
+from pulumi.runtime.mocks import MockResourceArgs
+from pulumi.runtime.rpc import wrap_rpc_secret
 from pydantic import BaseModel
 
 import pulumi_justt
@@ -59,6 +61,7 @@ from pulumi_justt.errors import CreateOutcomeUnknown
 from pulumi_justt.log import SILENT
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import Redactor
+from pulumi_justt.testing import JusttMocks, _Justt
 from support import secret_scanner
 
 KEY = "canary-key-81c7f25e0b9d"
@@ -136,6 +139,18 @@ def ownership() -> Ownership:
 def session() -> Session:
     """Create the state that all calls of a process share."""
     return Session("http://127.0.0.1:9/v1", redactor=redactor())
+
+
+def mocks() -> JusttMocks:
+    """Create mocks for which a program has made a provider with the key."""
+    made = JusttMocks()
+    secret = wrap_rpc_secret(KEY)
+    made.new_resource(
+        MockResourceArgs(
+            "pulumi:providers:pulumi-python", "us", {"justt:apiKey": secret, "justt:provider": "us"}, custom=True
+        )
+    )
+    return made
 
 
 _Provider = TypeVar("_Provider", IntegrationProvider, ReadinessProvider)
@@ -268,6 +283,8 @@ HOLDERS |= {
     "Verification": lambda: Verification(
         client(), [Attempt("GET", "/", 0.1, content=PAYLOAD.encode())], Journal(None), "stripe", None, print
     ),
+    "JusttMocks": mocks,
+    "_Justt": lambda: _Justt(settings(), {}, "stripe"),
 }
 HARMLESS = {
     "_OwnFinder",
@@ -323,7 +340,7 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
-HARMLESS |= {"Property", "_Attribute"}
+HARMLESS |= {"Property", "_Attribute", "Integration"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}

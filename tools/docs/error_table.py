@@ -178,6 +178,7 @@ _ELSEWHERE = {
     "cli.verify.lifecycle.Verification._read_new": "the answer that it prints with a fact",
     "cli.verify.lifecycle.Verification._use_after_deactivation": "likewise",
     "cli.verify.lifecycle.Verification._find_in_list": "likewise",
+    "testing": "the name of a logger",
     "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
@@ -326,6 +327,7 @@ _NEVER_SHOWN = {
     "ReadTimeout": "becomes `no answer within …`",
     "TimeoutError": "becomes `no time was left to send a request`",
     "ApiError": "a response of the simulator, in place of Justt's own text",
+    "ProviderError": "a text of the provider, in a user's unit test",
 }
 _DISPLAY_FUNCTIONS = {"show_line", "debug", "print", "echo", "exit"}
 _DISPLAY_MODULES = {"sys.stderr", "sys.stdout", "log", "pulumi.log", "logger", "logging"}

@@ -22,7 +22,7 @@ from typing import get_args
 import click
 
 import pulumi_justt
-from pulumi_justt import credentials, resources, schema
+from pulumi_justt import credentials, resources, schema, testing
 from pulumi_justt.cli import app
 from pulumi_justt.core import config
 
@@ -43,6 +43,8 @@ type. Pass all fields by keyword.
 A field takes a plain value, an `Output`, or a reference: [`from_env`](#from_env) or [`from_file`](#from_file). The
 provider always stores a field as a secret, with two exceptions. An identifier of the merchant stays readable for
 reviewers, unless it's a secret `Output`. A reference contains no secret."""
+_TESTING = """For unit tests: `from pulumi_justt.testing import JusttMocks`. See
+[unit-test a program](../how-to/unit-tests.md)."""
 _CONFIGURATION = f"""# Reference: configuration
 
 {_MADE} A variable applies if the stack configuration has no value for the key."""
@@ -76,7 +78,7 @@ dependencies of the commands, and `'pulumi-justt[simulator]'` those of `simulato
 def pages() -> dict[str, str]:
     """Return the text of each page by its file name."""
     return {
-        "resources.md": _page([_RESOURCES, *_public()]),
+        "resources.md": _page([_RESOURCES, *_public(), *_testing()]),
         "configuration.md": _page([_CONFIGURATION, *_settings()]),
         "command-line.md": _page([_COMMANDS, *_help()]),
     }
@@ -189,6 +191,12 @@ def _public() -> Iterator[str]:
             yield f"## {name}\n\n{_docstring_below(name)} One of {', '.join(f'`{each}`' for each in get_args(thing))}."
 
 
+def _testing() -> Iterator[str]:
+    yield f"## testing\n\n{_TESTING}"
+    for name in testing.__all__:
+        yield from _described(f"### {name}", Documented.of(getattr(testing, name)))
+
+
 def _described(heading: str, documented: Documented) -> Iterator[str]:
     yield f"{heading}\n\n{documented.prose}"
     said = documented.entries("Args")
@@ -200,7 +208,8 @@ def _described(heading: str, documented: Documented) -> Iterator[str]:
         (f"`{name}`", f"`{kind}`", "required" if default is None else f"`{default}`", said[name])
         for name, kind, default in arguments
     ]
-    yield _table(("argument", "type", "default", "meaning"), rows)
+    if rows:
+        yield _table(("argument", "type", "default", "meaning"), rows)
     if raised := documented.entries("Raises"):
         yield _table(("raises", "when"), [(f"`{name}`", when) for name, when in raised.items()])
     if isinstance(documented.node, ast.ClassDef):
