@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from pulumi_justt.simulator import SimulatorServer
@@ -99,3 +100,37 @@ def test_verify_uses_the_configuration_of_the_stack(stack: Stack, simulator: Sim
     refused = stack.justt("verify", "--environment", "sandbox", "--stack", "dev", "--yes")
     assert refused.code == 3
     assert "so the environment is a simulator, but justt:environment says" in refused.stderr
+
+
+UNUSUAL = """
+for name, source in (("adyen-eu", "adyen"), ("wordpay", "wordpay"), ("stripe-eu", "stripe")):
+    justt.PaymentIntegration(
+        name,
+        external_identifier=name,
+        integration_name=name,
+        source=source,
+        credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+        allow_unlisted=True,
+    )
+"""
+
+
+def test_doctor_warns_of_unusual_credentials_until_they_work(stack: Stack, simulator: SimulatorServer) -> None:
+    """After an update, `doctor` warns of an unusual pair and of a misspelt unlisted source, and exits with 0.
+
+    When a refresh has recorded that the integrations are SUCCESSFUL, nothing is unusual any more.
+    """
+    simulator.options = replace(simulator.options, extra_sources=frozenset({"wordpay"}))
+    stack.program(UNUSUAL)
+    stack.up()
+    warnings = checks(stack, code=0)["credentials"]
+    assert {each["verdict"] for each in warnings} == {"warning"}
+    assert sorted(each["text"].partition(") ")[2] for each in warnings) == [
+        "has ApiKeyOnly credentials, which are unusual for Adyen: its keys fit Hmac, though Justt names no class.",
+        "has the source 'wordpay', which Justt's documents don't name (did you mean 'worldpay'?).",
+    ]
+
+    for each in stack.resources().values():
+        simulator.records.set_status(each["id"], "SUCCESSFUL")
+    stack.refresh()
+    assert checks(stack, code=0) == {}

@@ -165,7 +165,7 @@ def integration(name: str, integration_id: str, **outputs: object) -> dict[str, 
         "type": TYPE,
         "id": integration_id,
         "inputs": inputs,
-        "outputs": {**given, "status": "PENDING"},
+        "outputs": {"status": "PENDING", **given},
         "provider": f"{PROVIDER}::id-of-the-provider",
         "created": "2026-01-01T00:00:00Z",
     }

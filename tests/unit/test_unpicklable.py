@@ -340,7 +340,7 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
-HARMLESS |= {"Property", "_Attribute", "Integration"}
+HARMLESS |= {"Property", "_Attribute", "Integration", "Fact", "PaymentServiceProvider"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}

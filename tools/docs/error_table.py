@@ -192,6 +192,7 @@ _ELSEWHERE = {
     "resource_options._GET": "listed in the texts that contain it",
     "references.VariableReference.__str__": "stands in a text as <reference>",
     "references.FileReference.__str__": "stands in a text as <reference>",
+    "payment_service_providers": "the page of the payment service providers",
     "api.errors": "the texts of errors that core.messages replaces",
     "core.messages.UNCHECKED": "listed in the texts that contain it",
     "cli.account_records.Account.called": "stands in a text as <the account>",
@@ -210,6 +211,7 @@ _SHAPE = "Justt answered <status> with an undocumented shape, {text}"
 _NO_CONNECTION = "no connection ({text})"
 _JOURNAL = "warning: the journal of creates can't be relied on: {text}. This command continues. …"
 _INTEGRATION = "{verdict}: integration of <stack>: <name> (<id>) {phrase}"
+_UNUSUAL = "{verdict}: credentials of <stack>: <name> (<id>) {phrase}"
 _RELEASED = "note: <the integration>: {text}, so it is released and stays as it is at Justt."
 _CALL_OF_CLI = "{text} of <the stack>: `<the command>` said: <its words>. <remediation>"
 _WHOLE = {
@@ -261,6 +263,8 @@ _WHOLE = {
     "cli.doctor.account_checks._problem": _INTEGRATION,
     "cli.doctor.account_checks._status_problem": _INTEGRATION,
     "cli.doctor.paragraphs._SEVERAL": "[finding | not checked]: <check>: <number> {text}",
+    "cli.doctor.credentials_check._unusual_class": _UNUSUAL,
+    "cli.doctor.credentials_check._misspelt_source": _UNUSUAL,
     "cli.doctor.journal_check.examine": "not checked: journal: {phrase}",
     "cli.doctor.journal_check._of_stack": (
         "finding: journal of <stack>: {phrase}: <the create> Its journal file is <file>."
@@ -309,6 +313,7 @@ _PARTS = {"part", "operation", "LookupError", "ValueError", "InvalidResponse", "
 _VERDICTS = {
     "finding": "`doctor` found something that you should act on.",
     "not checked": "`doctor` could not make this check.",
+    "warning": "`doctor` found something unusual, which may be right.",
     "ok": "`doctor` found no problem.",
 }
 """The condition of a result of `doctor`, by its verdict."""
@@ -403,6 +408,9 @@ _NAMES = {
     "recorded": "the recorded environment",
     "cls.__name__": "class",
     "shape.__name__": "class",
+    "listed.__name__": "class",
+    "usual": "usual class",
+    "psp.name": "PSP",
     "type(error).__name__": "class",
     "known": "all names",
     "listed": "all names",
@@ -664,7 +672,8 @@ class Source:
             is_choice = shown != text.strip(" ,;") and " | " in shown
             shown = self._whole(node, place, f"[{shown}]" if is_choice else shown)
         verdict = shown.partition(":")[0] if place.startswith("cli.") else ""
-        conditions = [_VERDICTS[verdict]] if verdict in _VERDICTS else self._conditions(node, kind)
+        is_of_doctor = verdict in _VERDICTS and (verdict != "warning" or place.startswith("cli.doctor."))
+        conditions = [_VERDICTS[verdict]] if is_of_doctor else self._conditions(node, kind)
         if shown:
             self._found.append((Text(place, kind, shown, "", getattr(node, "lineno", 0)), conditions))
 

@@ -22,7 +22,7 @@ from typing import get_args
 import click
 
 import pulumi_justt
-from pulumi_justt import credentials, resources, schema, testing
+from pulumi_justt import credentials, payment_service_providers, resources, schema, testing
 from pulumi_justt.cli import app
 from pulumi_justt.core import config
 
@@ -74,6 +74,32 @@ _COMMANDS = f"""# Reference: the command line
 The help of each command. {_MADE} `pip install 'pulumi-justt[cli]'` installs the
 dependencies of the commands, and `'pulumi-justt[simulator]'` those of `simulator`."""
 
+_PSPS = f"""# Reference: payment service providers
+
+Which credentials Justt needs for each payment service provider (PSP), which permissions, and where to find the key.
+{_MADE}
+
+Justt publishes no complete list of this. So each line says where it comes from:
+
+- **Justt**: Justt's documents say it.
+- **the PSP**: the PSP's own documents say it. Its website may have changed since.
+- **inferred**: no document says it. It follows from the names of the API's fields, and from how other vendors connect
+  to the PSP. Ask Justt if you are not sure.
+
+The provider refuses no pair of source and credentials, because only Justt knows what it accepts.
+[`pulumi-justt doctor`](../how-to/diagnose.md) warns of an unusual pair, unless the state says that the integration is
+`SUCCESSFUL`."""
+_SANDBOX = """## Justt's sandbox
+
+The source `justt_sandbox` stands for no PSP, and Justt documents no credentials for it."""
+_OTHER_PSPS = """## Other PSPs
+
+In its documents on chargebacks, Justt names more PSPs. They are no listed sources of integrations, so ask Justt before
+you use one, and set `allow_unlisted=True`. These are the spellings:"""
+_PSP_PROGRAM = """## All of them in a program
+
+Each field is a [reference](../how-to/references.md) to a variable here. A preview needs no variables."""
+
 
 def pages() -> dict[str, str]:
     """Return the text of each page by its file name."""
@@ -81,6 +107,7 @@ def pages() -> dict[str, str]:
         "resources.md": _page([_RESOURCES, *_public(), *_testing()]),
         "configuration.md": _page([_CONFIGURATION, *_settings()]),
         "command-line.md": _page([_COMMANDS, *_help()]),
+        "payment-service-providers.md": _page([_PSPS, *_psps()]),
     }
 
 
@@ -275,6 +302,49 @@ def _settings() -> Iterator[str]:
     yield _KEYLESS
     yield _table(("variable", "meaning"), [(f"`{variable}`", meaning) for variable, meaning in keyless().items()])
     yield _STATE
+
+
+def _psps() -> Iterator[str]:
+    rows = [
+        (f"[{psp.name}](#{psp.name.lower()})", f"`{psp.source}`", f"`{psp.credentials.__name__}`", psp.origin)
+        for psp in payment_service_providers.PROVIDERS
+    ]
+    yield _table(("PSP", "source", "credentials", "according to"), rows)
+    for psp in payment_service_providers.PROVIDERS:
+        names = {f.name for f in psp.credentials.wire_fields().values()} | {
+            each.argument for each in schema.INTEGRATION
+        }
+        facts = [
+            (f"`{fact.subject}`" if fact.subject in names else fact.subject, fact.text, fact.origin)
+            for fact in psp.facts
+        ]
+        yield f"## {psp.name}"
+        yield _table(("what", "where to find it, or what to do", "according to"), facts)
+    yield _SANDBOX
+    known = {psp.source for psp in payment_service_providers.PROVIDERS} | {"justt_sandbox"}
+    yield _OTHER_PSPS
+    yield textwrap.fill(
+        ", ".join(f"`{name}`" for name in sorted({*payment_service_providers.NAMES} - known)),
+        120,
+        break_on_hyphens=False,
+    )
+    yield _PSP_PROGRAM
+    program = "".join(map(_psp_program, payment_service_providers.PROVIDERS))
+    yield f"```python\nimport pulumi_justt as justt\n\n{program}```"
+    yield "```console\n$ pulumi preview\n```"
+
+
+def _psp_program(psp: payment_service_providers.PaymentServiceProvider) -> str:
+    fields = "".join(
+        f'        {f.name}=justt.from_env("{psp.source.upper()}_{f.name.upper()}"),\n'
+        for f in psp.credentials.wire_fields().values()
+    )
+    unlisted = "" if psp.source in get_args(resources.Source) else "    allow_unlisted=True,\n"
+    return (
+        f'justt.PaymentIntegration(\n    "{psp.source}",\n    external_identifier="{psp.source}-main",\n'
+        f'    integration_name="{psp.name}",\n    source="{psp.source}",\n'
+        f"    credentials=justt.credentials.{psp.credentials.__name__}(\n{fields}    ),\n{unlisted})\n"
+    )
 
 
 def commands() -> Iterator[click.Context]:

@@ -32,6 +32,7 @@ __all__ += ["print_table", "print_text", "standard_streams"]
 _STYLES = {
     "ok": "green",
     "finding": "bold red",
+    "warning": "yellow",
     "not checked": "yellow",
     "holds": "green",
     "differs": "bold red",

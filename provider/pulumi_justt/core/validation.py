@@ -11,9 +11,13 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.state import Properties, invalid, other_environment
 from pulumi_justt.errors import is_like, nearest
+from pulumi_justt.payment_service_providers import NAMES
 from pulumi_justt.values import COLORED, is_colored
 
 __all__ = ["moves", "validate"]
+
+_CUTOFF = 0.8
+"""The similarity to a name that Justt uses elsewhere: high, since there are many and a secret must not be quoted."""
 
 
 def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
@@ -30,10 +34,9 @@ def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
     if is_colored(known.get("secretReferences")):
         yield "credentials", COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
-    yield from _unlisted("source", known.get("source"), SOURCES, may_be_unlisted=may_be_unlisted)
-    yield from _unlisted(
-        "credentials", known.get("secretType"), credentials.CREDENTIAL_TYPES, may_be_unlisted=may_be_unlisted
-    )
+    if not may_be_unlisted:
+        yield from _unlisted("source", known.get("source"), SOURCES, NAMES)
+        yield from _unlisted("credentials", known.get("secretType"), credentials.CREDENTIAL_TYPES)
     secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
     if any(path.partition(".")[0] == "secretReferences" for path in unknown):
         yield "credentials", "a reference must be known when the program runs, not only after the update"
@@ -77,16 +80,30 @@ def _argument(path: str) -> str:
     return ARGUMENTS.get(path) or (f"{ARGUMENTS.get(found[1], found[1])}{found[2]}" if found else path)
 
 
-def _unlisted(name: str, value: object, listed: Collection[str], *, may_be_unlisted: bool) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str) and value and value not in listed and not may_be_unlisted:
-        what = "the secret type " if name == "credentials" else ""
-        # Quote the value only if it is like a listed one. Anything else may be a secret in the wrong place.
-        hint = nearest(value, listed) if is_like(value, listed) else ""
-        quoted = repr(value) if hint else f"a text of {len(value)} characters"
-        yield (
-            name,
-            (
-                f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
-                "If Justt accepts it now, set allow_unlisted=True"
-            ),
-        )
+def _unlisted(
+    name: str, value: object, listed: Collection[str], named: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Refuse a text that is not in one of Justt's lists.
+
+    Args:
+        name: The argument.
+        value: Its value.
+        listed: The list.
+        named: Other texts that Justt names elsewhere.
+    """
+    if not isinstance(value, str) or not value or value in listed:
+        return
+    what = "the secret type " if name == "credentials" else ""
+    if value in named:
+        hint = ", but Justt names it in other documents"
+    else:
+        hint = nearest(value, named, cutoff=_CUTOFF) or (nearest(value, listed) if is_like(value, listed) else "")
+    # Quote the value only if it is like a known one. Anything else may be a secret in the wrong place.
+    quoted = repr(value) if hint else f"a text of {len(value)} characters"
+    yield (
+        name,
+        (
+            f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
+            "If Justt accepts it now, set allow_unlisted=True"
+        ),
+    )

@@ -270,6 +270,34 @@ def test_check_refuses_an_unlisted_value(
     assert text.endswith(". If Justt accepts it now, set allow_unlisted=True")
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("worldpay_cb91", " (did you mean 'worldpay_cb911'?)"),
+        ("GetNet", " (did you mean 'get_net'?)"),
+        ("paysafee", " (did you mean 'paysafe'?)"),
+        ("get_net", ", but Justt names it in other documents"),
+        ("shopify", ", but Justt names it in other documents"),
+    ],
+)
+def test_other_names_of_justt_are_near_matches_of_a_source(offline: Offline, source: str, text: str) -> None:
+    """An unlisted source is compared with each PSP that Justt names anywhere, such as in documents on chargebacks."""
+    (failure,) = offline.failures({**MINIMAL, "source": source})
+
+    assert failure == (
+        f"source: {source!r} is not in Justt's list (stripe, braintree, paypal, adyen, justt_sandbox){text}. If Justt "
+        "accepts it now, set allow_unlisted=True"
+    )
+
+
+@pytest.mark.parametrize("source", ["tapestry-7", "visa-4421", "moka1999", "citi-Zen-1", "square_dance", "Tr0ub4dor&3"])
+def test_a_text_that_is_only_a_little_like_a_name_is_not_quoted(offline: Offline, source: str) -> None:
+    """The many names of PSPs make no password look like a misspelt source, so a misplaced one is not shown."""
+    (text,) = offline.failures({**MINIMAL, "source": source})
+
+    assert text.startswith(f"source: a text of {len(source)} characters is not in Justt's list (stripe, ")
+
+
 @pytest.mark.parametrize("flag", [True, UNKNOWN])
 @pytest.mark.parametrize(
     "changes",

@@ -14,7 +14,7 @@ from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["Check", "Patient", "Verdict"]
 
-Verdict = Literal["ok", "finding", "not checked"]
+Verdict = Literal["ok", "warning", "finding", "not checked"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Check:
 
     Args:
         name: The name of the check, which never changes; `doctor.examination` lists them.
-        verdict: `ok`, `finding` if the user should act, or `not checked` if the check could not be made.
+        verdict: `ok`, `finding` if the user should act, `warning` if something is unusual but may be right, or
+            `not checked` if the check could not be made.
         text: What the check found, as a sentence.
         remediation: What to do about it.
         stack: The stack that the result is about.

@@ -49,7 +49,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
     in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the
     integrations that none of the examined stacks manages. It changes nothing. Exit code 1: there are findings. Exit
-    code 3: there are no findings, but some checks could not be made.
+    code 3: there are no findings, but some checks could not be made. A warning is about something unusual that may be
+    right. It does not change the exit code.
 
     In a pipeline, run `pulumi-justt doctor --only pending` before each `pulumi up`. It only exports the state, and
     exits with 1 if an update was killed. If other stacks use the same account, a drift job runs `pulumi-justt doctor
@@ -59,10 +60,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     \b
     Keys of --json:
-      checks[]: check, verdict (ok, finding, not checked), text, remediation, stack,
-        referenceAccountId, integrationId, urn; one for each integration, account or
+      checks[]: check, verdict (ok, warning, finding, not checked), text, remediation,
+        stack, referenceAccountId, integrationId, urn; one for each integration, account or
         operation, even if they have the same cause, which the text shows only once
-      findings, notChecked: the number of each in checks[]
+      findings, warnings, notChecked: the number of each in checks[]
     """
     selected = [check for check in only or examination.CHECKS if check not in skipped]
     if not selected:
@@ -70,13 +71,19 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     checks = [
         check
         for check in examination.examine(stacks.chosen(names, folder), accounts=accounts, checks=selected)
-        if check.verdict != "ok" or not is_quiet
+        if check.verdict not in ("ok", "warning") or not is_quiet
     ]
     findings = sum(check.verdict == "finding" for check in checks)
+    warnings = sum(check.verdict == "warning" for check in checks)
     unchecked = sum(check.verdict == "not checked" for check in checks)
     if is_json:
         rendering.print_json(
-            {"checks": [_document(check) for check in checks], "findings": findings, "notChecked": unchecked}
+            {
+                "checks": [_document(check) for check in checks],
+                "findings": findings,
+                "warnings": warnings,
+                "notChecked": unchecked,
+            }
         )
     elif checks or not is_quiet:
         _show(paragraphs(checks))
@@ -88,8 +95,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 def _show(shown: Sequence[tuple[str, str, Sequence[str]]]) -> None:
     rendering.print_paragraphs(shown)
     verdicts = [verdict for verdict, _, _ in shown]
-    findings, unchecked = verdicts.count("finding"), verdicts.count("not checked")
-    rendering.note(f"{findings} finding{'' if findings == 1 else 's'}, {unchecked} not checked")
+    findings, warnings, unchecked = (verdicts.count(each) for each in ("finding", "warning", "not checked"))
+    counted = f", {warnings} warning{'' if warnings == 1 else 's'}" if warnings else ""
+    rendering.note(f"{findings} finding{'' if findings == 1 else 's'}, {unchecked} not checked{counted}")
 
 
 def _document(check: Check) -> Mapping[str, object]:

@@ -8,6 +8,7 @@
     pending        no operation was interrupted
     journal        this machine's journal has no unfinished create of the stack
     duplicate      no two resources own the same integration
+    credentials    no integration has credentials or a source that are unusual, unless it is SUCCESSFUL
     apiKey         Justt accepts the key
     account        the account's list could be read to its end
     integration    each integration of a stack is in the configured environment, exists at Justt, and is neither FAILED
@@ -24,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from pulumi_justt.cli import account_records
-from pulumi_justt.cli.doctor import account_checks, journal_check, stack_checks
+from pulumi_justt.cli.doctor import account_checks, credentials_check, journal_check, stack_checks
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.errors import InvalidSettings
@@ -33,12 +34,12 @@ __all__ = ["CHECKS", "examine"]
 
 CHECKS = (
     *("tools", "configuration", "state", "pending", "recordedKey", "duplicate"),
-    *("journal", "apiKey", "account", "integration", "unmanaged"),
+    *("credentials", "journal", "apiKey", "account", "integration", "unmanaged"),
 )
 """The names of the checks, in the order in which they are made."""
 
 _OF_CONFIGURATION = {"configuration", "recordedKey"}
-_OF_STATE = {"state", "pending", "recordedKey", "duplicate"}
+_OF_STATE = {"state", "pending", "recordedKey", "duplicate", "credentials"}
 _OF_BOTH = {"journal", "apiKey", "account", "integration", "unmanaged"}
 """Which checks need the configuration, the state, or both."""
 _OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
@@ -75,6 +76,7 @@ def _run_checks(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[st
             yield from stack_checks.recorded_key(patient, wanted)
     if "duplicate" in wanted:
         yield from stack_checks.duplicates(patients)
+    yield from credentials_check.examine(patients, wanted)
     if "journal" in wanted:
         yield from journal_check.examine(patients)
     if wanted & _OF_ACCOUNTS:

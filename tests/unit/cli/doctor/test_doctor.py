@@ -33,15 +33,16 @@ def examined(
     document = json.loads(result.stdout)
     bad: dict[str, list[dict[str, Any]]] = {}
     for check in document["checks"]:
-        assert check["verdict"] in ("ok", "finding", "not checked")
+        assert check["verdict"] in ("ok", "warning", "finding", "not checked")
         assert check["text"].endswith(".")
         if check["verdict"] != "ok":
             bad.setdefault(check["check"], []).append(check)
-    counts = {"finding": 0, "not checked": 0}
+    counts = {"finding": 0, "warning": 0, "not checked": 0}
     for check in document["checks"]:
         if check["verdict"] in counts:
             counts[check["verdict"]] += 1
-    assert counts == {"finding": document["findings"], "not checked": document["notChecked"]}
+    numbers = {"finding": "findings", "warning": "warnings", "not checked": "notChecked"}
+    assert counts == {verdict: document[key] for verdict, key in numbers.items()}
     return bad
 
 
@@ -65,7 +66,7 @@ def test_a_healthy_stack_passes_every_check(project: FakePulumi, simulator: Simu
     assert (result.exit_code, result.stderr) == (0, "0 findings, 0 not checked\n")
     assert {verdict for verdict, _ in lines} == {"ok"}
     assert [subject.removesuffix(" of dev").strip() for _, subject in lines] == [
-        *["tools", "configuration", "pending", "recordedKey", "duplicate", "journal"],
+        *["tools", "configuration", "pending", "recordedKey", "duplicate", "credentials", "journal"],
         *["account", "account", "integration", "unmanaged", "unmanaged"],
     ]
     assert "ok: configuration of dev: simulator at " in result.stdout

@@ -222,7 +222,7 @@ def test_quiet_prints_nothing_if_all_is_well(project: FakePulumi, theirs: Theirs
     project.state([project.provider(**{"justt:apiKey": KEY}), integration("mine", theirs())])
     quiet = project.run("doctor", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
-    assert document(project, "--quiet", code=0) == {"checks": [], "findings": 0, "notChecked": 0}
+    assert document(project, "--quiet", code=0) == {"checks": [], "findings": 0, "warnings": 0, "notChecked": 0}
 
     theirs()
     loud = project.run("doctor", "-q")
