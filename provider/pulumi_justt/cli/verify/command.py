@@ -177,9 +177,9 @@ def _show_integrations(run: Verification) -> None:
         rendering.note(warning)
 
 
-def _paragraph(fact: Fact) -> tuple[str, str, str, str]:
+def _paragraph(fact: Fact) -> tuple[str, str, list[str]]:
     seen = f" Seen: {fact.seen}." if fact.seen else ""
-    return fact.verdict, fact.basis, f"{fact.text}{seen}", _effect(fact) or ""
+    return fact.verdict, f"{fact.basis}: {fact.text}{seen}", [effect] if (effect := _effect(fact)) else []
 
 
 def _effect(fact: Fact) -> str | None:
