@@ -345,7 +345,7 @@ HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "Lookup", "Candidates", "_Given"}
-HARMLESS |= {"_Problem"}
+HARMLESS |= {"_Problem", "PromptsStopped"}
 """Classes whose objects contain only public values, or that have no objects."""
 
 

@@ -168,6 +168,7 @@ _ELSEWHERE = {
     "cli.options.JSON": "the help of an option",
     "cli.options._FOLDER": "the help of an option",
     "cli.importing.program": "the program that it prints",
+    "cli.importing.template": "the answers file that it writes",
     "cli.importing.plan.Plan.command": "a command that it prints",
     "cli.simulator.command": "the address that it prints, and the texts of errors that it passes on",
     "cli.summary.explain": "a part of the comment that `pulumi-justt summary` prints",
@@ -300,6 +301,7 @@ _WHOLE = {
     "credentials.<field> comes from <where it should be>": "",
     "no Pulumi.yaml project file": "",
     "pulumi import --generate-code=false --protect=false --file <where><stack option>": "",
+    "pulumi-justt import --answers <quote><stack option>": "",
     "<operation> of <the stack> | <operation>": "",
     "<setting> | the provider '<provider>'": "",
 }
@@ -321,6 +323,7 @@ _NEVER_SHOWN = {
     "NotImplementedError": "an abstract method",
     "UnusableProxy": "becomes `the network settings of this machine cannot be used`",
     "IndexError": "becomes `… is damaged`",
+    "PromptsStopped": "becomes `Nothing was imported. …`",
     "error": "an error that was created and listed earlier",
     "explained": "makes an error whose parts are listed separately",
     "Cancelled": "becomes `it was not sent, because the engine cancelled the call`",

@@ -10,7 +10,7 @@ import click
 
 from pulumi_justt.cli import rendering
 from pulumi_justt.cli.importing.candidates import described
-from pulumi_justt.cli.importing.import_answers import ImportRefused
+from pulumi_justt.cli.importing.import_answers import ImportRefused, PromptsStopped
 from pulumi_justt.cli.importing.importer import Importer, ImportOptions
 from pulumi_justt.cli.importing.plan import Outcome
 from pulumi_justt.cli.importing.prompts import Terminal
@@ -54,6 +54,13 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
     "integrations in this file are imported.",
 )
 @click.option(
+    "--template",
+    "template",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Don't import; write an answers file to fill in, for the integrations of --id, or all that the command lists.",
+)
+@click.option(
     "--credentials",
     "credentials",
     type=click.Choice(["values", "from-env"]),
@@ -88,6 +95,7 @@ def _text(_: click.Context, option: click.Parameter, file: IO[str] | None) -> st
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is not in `ImportOptions`
     name: str | None,
     others: tuple[str, ...],
+    template: Path | None,
     credentials: str,
     is_sure: bool,
     folder: Path,
@@ -106,8 +114,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     through pipes. In the file of --out, they are encrypted by the stack's secrets provider, so only this stack can read
     them.
 
+    After Ctrl-C at a prompt, you can still import the integrations that you have answered completely. The exit code is
+    then 3, and the next run lists the others again.
+
     \b
-    An answers file, which holds no credential:
+    An answers file, which holds no credential, and which --template prepares:
       8c0e72bf-...:                        # the id at Justt
         resource_name: stripe-eu
         external_identifier: stripe-eu-main
@@ -132,33 +143,59 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option that is no
     and imports nothing. If that list, or the list for --all, may be incomplete, the exit code is 3.
     """
     options = ImportOptions(**given, is_by_reference=credentials == "from-env")
-    if options.ids and options.is_all:
-        raise click.UsageError("use either --id or --all, not both")
+    _require_consistent(options, template)
     importer = Importer(Stack(name, folder), [Stack(other, folder) for other in others], rendering.note)
-    if is_json and not options.says_which:
+    if is_json and not options.says_which and not template:
         listed = [described(each) for each in importer.candidates(options.account)]
         rendering.print_json({"integrations": listed, **_completeness(importer)})
         return NOT_DONE if importer.notes else FINE
     try:
-        outcome = importer.run(options, Terminal(is_sure=is_sure))
+        if template:
+            outcome = importer.write_template(options, template)
+        else:
+            outcome = importer.run(options, Terminal(is_sure=is_sure))
     except ImportRefused as refused:
         # One line for each problem: in one paragraph they would be hard to read.
-        rendering.note("error: nothing was imported:")
+        rendering.note(f"error: nothing was {'written' if template else 'imported'}:")
         for problem in refused.problems:
             rendering.note(f"  {problem}")
         return NOT_DONE
-    except click.Abort:
+    except (click.Abort, PromptsStopped):
         rendering.note("Nothing was imported. To run without prompts, use --answers and --yes.")
-        raise
+        rendering.note("Stopped.")
+        return NOT_DONE
     if outcome is None:
         rendering.note("There is nothing to import.")
     if is_json:
         rendering.print_json({**(outcome or Outcome((), "")).as_json(), **_completeness(importer)})
     elif outcome:
-        _show(outcome, options)
+        _show_template(outcome) if template else _show(outcome, options)
     if outcome and outcome.failure:
         rendering.note(f"error: {outcome.failure}")
-    return NOT_DONE if (outcome and outcome.failure) or (options.is_all and importer.notes) else FINE
+        return NOT_DONE
+    takes_all = options.is_all or (template is not None and not options.ids)
+    return NOT_DONE if takes_all and importer.notes else FINE
+
+
+def _require_consistent(options: ImportOptions, template: Path | None) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        click.UsageError: Two of the options contradict each other.
+    """
+    if options.ids and options.is_all:
+        raise click.UsageError("use either --id or --all, not both")
+    if template and (options.answers is not None or options.file is not None):
+        raise click.UsageError("--template takes neither --answers nor --out")
+
+
+def _show_template(outcome: Outcome) -> None:
+    count = len(outcome.imports)
+    rendering.note(
+        f"Written to {outcome.file}: {count} integration{'' if count == 1 else 's'}. Fill it in, and then run:"
+    )
+    for command in outcome.commands:
+        rendering.note(f"  {command}")
 
 
 def _completeness(importer: Importer) -> Mapping[str, object]:

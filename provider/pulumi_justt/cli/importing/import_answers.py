@@ -22,26 +22,28 @@ from pulumi_justt.schema import INTEGRATION, Property
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import is_visible_ascii, shown_key
 
-__all__ = ["Asker", "ImportAnswer", "ImportRefused", "ask", "read_answers"]
+__all__ = ["ASKED", "CREDENTIAL_CLASSES", "USUAL", "Asker", "ImportAnswer", "ImportRefused", "PromptsStopped", "ask"]
+__all__ += ["is_identifier", "read_answers", "variable_of"]
 
-_CREDENTIAL_TYPES = {shape.__name__: shape for shape in CREDENTIAL_TYPES.values()}
+CREDENTIAL_CLASSES = {shape.__name__: shape for shape in CREDENTIAL_TYPES.values()}
+"""The credential types that Justt documents, by the names of their classes."""
 _UNLISTED = "Unlisted"
-_USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
+USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
 """The credential type that the vendor's guides name for a source."""
 
 _OF_MANY_LINES = "privateKey"
 """A field that is too long to type, so the prompt asks for its file."""
 
-_ASKED = [each for each in INTEGRATION if each.sent_in == "body" and each.argument not in ("source", "credentials")]
+ASKED = [each for each in INTEGRATION if each.sent_in == "body" and each.argument not in ("source", "credentials")]
 """The properties that Justt does not return, apart from the credentials."""
 
 _KEYS = (
     "resource_name",
-    *(each.argument for each in _ASKED if each.is_required),
+    *(each.argument for each in ASKED if each.is_required),
     "credentials",
     "secret_type",
     "fields",
-    *(each.argument for each in _ASKED if not each.is_required),
+    *(each.argument for each in ASKED if not each.is_required),
     "reference_account_id",
 )
 
@@ -71,8 +73,12 @@ class ImportRefused(JusttError):
         super().__init__(f"nothing was imported: {'; '.join(problems)}")
 
 
+class PromptsStopped(Exception):
+    """The user stopped a prompt with Ctrl-C, or the input has ended."""
+
+
 class Asker(Protocol):
-    """Prompts the user at the terminal."""
+    """Prompts the user at the terminal. Each prompt raises `PromptsStopped` if the user stops it."""
 
     def show_line(self, text: str) -> None:
         """Show *text*."""
@@ -124,7 +130,7 @@ class ImportAnswer(Unpicklable):
     def secrets(self) -> dict[str, str]:
         """Return the credential values that must stay secret, by the API's names."""
         shape = CREDENTIAL_TYPES.get(self.secret_type)
-        open_fields = [name for name, f in shape.wire_fields().items() if _is_identifier(f)] if shape else []
+        open_fields = [name for name, f in shape.wire_fields().items() if is_identifier(f)] if shape else []
         return {
             name: value for name, value in self.fields.items() if isinstance(value, str) and name not in open_fields
         }
@@ -140,13 +146,13 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
         is_by_reference: Whether to prompt for the names of environment variables instead of credentials.
     """
     name = asker.text("Resource name", suggested_name)
-    properties = {each.name: _prompt_for_property(asker, each) for each in _ASKED if each.is_required}
-    shape = _CREDENTIAL_TYPES[asker.choice("Credentials", list(_CREDENTIAL_TYPES), _USUAL.get(source))]
+    properties = {each.name: _prompt_for_property(asker, each) for each in ASKED if each.is_required}
+    shape = CREDENTIAL_CLASSES[asker.choice("Credentials", list(CREDENTIAL_CLASSES), USUAL.get(source))]
     fields = {
         wire: _prompt_for_field(asker, wire, f, name if is_by_reference else None)
         for wire, f in shape.wire_fields().items()
     }
-    for each in _ASKED:
+    for each in ASKED:
         if not each.is_required and (given := _prompt_for_property(asker, each)):
             properties[each.name] = given
     return ImportAnswer(name, properties, shape.secret_type, {wire: value for wire, value in fields.items() if value})
@@ -198,7 +204,7 @@ class _Entry(Unpicklable):
             self.problems.append(
                 f"{shown_key(name)} is not an answer{nearest(name, _KEYS)}; answers are {', '.join(_KEYS)}"
             )
-        properties = {each.name: self.given[each.argument] for each in _ASKED if each.argument in self.given}
+        properties = {each.name: self.given[each.argument] for each in ASKED if each.argument in self.given}
         secret_type, shape = self._credential_type()
         fields, variables = self._fields(shape) if secret_type else ({}, {})
         account = self._text("reference_account_id") or None
@@ -221,9 +227,9 @@ class _Entry(Unpicklable):
             return secret_type, None
         if secret_type:
             self.problems.append("secret_type: is only allowed with credentials Unlisted")
-        if called in _CREDENTIAL_TYPES:
-            return _CREDENTIAL_TYPES[called].secret_type, _CREDENTIAL_TYPES[called]
-        known = (*_CREDENTIAL_TYPES, _UNLISTED)
+        if called in CREDENTIAL_CLASSES:
+            return CREDENTIAL_CLASSES[called].secret_type, CREDENTIAL_CLASSES[called]
+        known = (*CREDENTIAL_CLASSES, _UNLISTED)
         self.problems.append(f"credentials: must be one of {', '.join(known)}{nearest(called, known)}")
         return "", None
 
@@ -247,7 +253,7 @@ class _Entry(Unpicklable):
                 )
                 continue
             try:
-                fields[wire] = _resolve(place, is_identifier=wire in known and _is_identifier(known[wire]))
+                fields[wire] = _resolve(place, may_be_value=wire in known and is_identifier(known[wire]))
             except (LookupError, ValueError) as error:
                 self.problems.append(f"fields.{shown_key(name)}: {error.args[0]}")
             if isinstance(place, dict) and isinstance(place.get("variable"), str):
@@ -255,14 +261,14 @@ class _Entry(Unpicklable):
         return fields, variables
 
 
-def _resolve(place: object, *, is_identifier: bool) -> str | Reference:
+def _resolve(place: object, *, may_be_value: bool) -> str | Reference:
     """Return the value or reference of one field in an answers file.
 
     Raises:
         LookupError: There is no value at *place*.
         ValueError: The entry does not have a valid form. For example, it may be the credential itself.
     """
-    if isinstance(place, str) and is_identifier:
+    if isinstance(place, str) and may_be_value:
         return place
     given = place if isinstance(place, dict) else {}
     kind = next((key for key in _KEYS_OF_PLACES if key in given), None)
@@ -317,7 +323,7 @@ def _prompt_for_field(asker: Asker, wire: str, f: Field[Any], resource_name: str
     is_required = f.default is MISSING
     optional = "" if is_required else ", Enter for none"
     default = None if is_required else ""
-    if _is_identifier(f):
+    if is_identifier(f):
         return asker.text(f"{f.name} (an identifier, not secret{optional})", default)
     if resource_name is None and wire != _OF_MANY_LINES:
         return asker.secret(f"{f.name} (not shown{optional})", is_required=is_required)
@@ -335,9 +341,9 @@ def _prompt_for_place(
         if resource_name is None:
             path = asker.text(f"{f.name} (the file that holds it{optional})", default)
             return _value(references.from_file(path)) if path else ""
-        suggested = re.sub(r"\W", "_", f"{resource_name}_{f.name}", flags=re.ASCII).upper()
         variable = asker.text(
-            f"{f.name} (the variable that holds it when pulumi runs{optional})", suggested if default is None else ""
+            f"{f.name} (the variable that holds it when pulumi runs{optional})",
+            variable_of(resource_name, f) if default is None else "",
         )
         return references.from_env(variable) if variable else ""
     except (LookupError, ValueError) as error:
@@ -345,5 +351,12 @@ def _prompt_for_place(
         return None
 
 
-def _is_identifier(f: Field[Any]) -> bool:
+def variable_of(resource_name: str, f: Field[Any]) -> str:
+    """Return a name for the environment variable that holds a credential field, which `from_env` accepts."""
+    name = re.sub(r"\W", "_", f"{resource_name}_{f.name}", flags=re.ASCII).upper()
+    return name if re.match(r"(?!JUSTT_|PULUMI_)[A-Z_]", name) else f"PSP_{name}"
+
+
+def is_identifier(f: Field[Any]) -> bool:
+    """Return whether a credential field is an identifier, which is not secret."""
     return bool(f.metadata.get("identifier"))

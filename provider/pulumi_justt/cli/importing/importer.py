@@ -20,9 +20,10 @@ from pulumi_justt.cli.files import write_private
 from pulumi_justt.cli.importing import import_answers
 from pulumi_justt.cli.importing.candidates import Candidate, suggested_name
 from pulumi_justt.cli.importing.completion import completed
-from pulumi_justt.cli.importing.import_answers import Asker, ImportAnswer, ImportRefused
+from pulumi_justt.cli.importing.import_answers import Asker, ImportAnswer, ImportRefused, PromptsStopped
 from pulumi_justt.cli.importing.plan import Outcome, Plan
 from pulumi_justt.cli.importing.program import program
+from pulumi_justt.cli.importing.template import template
 from pulumi_justt.cli.project import program_folder
 from pulumi_justt.cli.stacks import Stack, StackError
 from pulumi_justt.core.config import Settings
@@ -168,7 +169,35 @@ class Importer:
             return None
         plan = self._make_plan(*self._verify(chosen), answers, options, picker)
         picker.confirm(plan, options)
-        return self._write_file(plan, options.file) if options.file else self._import(plan, options)
+        outcome = self._write_file(plan, options.file) if options.file else self._import(plan, options)
+        if plan.left:
+            stopped = (
+                f"you stopped the prompts, so {plan.left} of the chosen integrations were left out. Run the command "
+                "again for these."
+            )
+            outcome = replace(outcome, failure=" ".join(filter(None, (outcome.failure, stopped))))
+        return outcome
+
+    def write_template(self, options: ImportOptions, file: Path) -> Outcome | None:
+        """Write an answers file to fill in, for the integrations of `--id` or all that the command lists.
+
+        Return None if there are none.
+
+        Raises:
+            ImportRefused: An integration of `--id` cannot be imported, or the file cannot be written.
+            RequestError: An integration or the account could not be read.
+        """
+        account = options.account or self.settings.reference_account_id
+        candidates, problems = self._verify(dict.fromkeys(options.ids, account)) if options.ids else ([], [])
+        if problems:
+            raise ImportRefused(*problems)
+        candidates = candidates or self.candidates(account)
+        if not candidates:
+            return None
+        default_account = self.settings.reference_account_id
+        _write(file, template(candidates, default_account, is_by_reference=options.is_by_reference))
+        command = f"pulumi-justt import --answers {shlex.quote(str(file))}{self._stack_option}"
+        return Outcome([(each.suggested_name, each) for each in candidates], "", commands=[command], file=file)
 
     def _selected(
         self, options: ImportOptions, answers: Mapping[str, ImportAnswer], picker: ImportPrompts
@@ -265,10 +294,12 @@ class Importer:
     ) -> Plan:
         """Prompt for the answers that are not in the file, and validate all with the provider's `check`.
 
-        The importer validates because the engine only warns of a failed `check` and imports the resource anyway.
+        The importer validates because the engine only warns of a failed `check` and imports the resource anyway. If the
+        user presses Ctrl-C at a prompt, the plan has the integrations whose answers are complete by then.
 
         Raises:
             ImportRefused: There are *problems* already, or an answer in the file is invalid.
+            PromptsStopped: The user stopped the prompts, and no integration has all its answers.
         """
         taken = {each.name for each in self._view.state.integrations()}
         configured = self.stack.configured() if options.sets_configuration else set()
@@ -282,21 +313,22 @@ class Importer:
 
         answered = [(each, answers[each.id]) for each in chosen if each.id in answers]
         result = plan(answered)
-        for each in chosen:
-            while each.id not in {one.id for one, _ in answered}:
-                picker.show_line(f"The {each.record.source} integration {each.id} ({each.record.status}):")
-                answer = import_answers.ask(
-                    each.record.source, each.suggested_name, picker, is_by_reference=options.is_by_reference
-                )
-                try:
-                    result = plan([*answered, (each, answer)])
-                except ImportRefused as refused:
-                    for problem in refused.problems:
-                        picker.show_line(f"  {problem}")
-                    picker.show_line("Please enter the values again:")
-                else:
-                    answered.append((each, answer))
-        return result
+        try:
+            for each in chosen:
+                while each.id not in {one.id for one, _ in answered}:
+                    answer = _ask(each, options, picker)
+                    try:
+                        result = plan([*answered, (each, answer)])
+                    except ImportRefused as refused:
+                        for problem in refused.problems:
+                            picker.show_line(f"  {problem}")
+                        picker.show_line("Please enter the values again:")
+                    else:
+                        answered.append((each, answer))
+        except PromptsStopped:
+            if not answered:
+                raise
+        return replace(result, left=len(chosen) - len(answered))
 
     def _import(self, plan: Plan, options: ImportOptions) -> Outcome:
         """Import *plan*, and set its credentials in the configuration.
@@ -342,16 +374,9 @@ class Importer:
         return Outcome(plan.named(), program(plan), done, self._commands(plan, done), failure=failure)
 
     def _write_file(self, plan: Plan, file: Path) -> Outcome:
-        """Write the document to a file that only its owner can read.
-
-        Raises:
-            ImportRefused: The file cannot be written.
-        """
+        """Write the document to a file that only its owner can read."""
         content = plan.document(self.stack.encrypted(plan.secrets()))
-        try:
-            write_private(file, f"{content}\n")
-        except OSError as error:
-            raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
+        _write(file, f"{content}\n")
         where = shlex.quote(str(file.absolute()))
         options = f"--generate-code=false --protect=false --file {where}"
         commands = [f"pulumi import {options}{self._stack_option}", *self._commands(plan)]
@@ -360,6 +385,25 @@ class Importer:
     def _commands(self, plan: Plan, done: Collection[str] = ()) -> list[str]:
         """Return the commands that set the keys of *plan*, except those that are *done*."""
         return [f"{plan.command(key)}{self._stack_option}" for key, _ in plan.values() if key not in done]
+
+
+def _ask(candidate: Candidate, options: ImportOptions, picker: ImportPrompts) -> ImportAnswer:
+    """Prompt for all answers of one integration."""
+    record = candidate.record
+    picker.show_line(f"The {record.source} integration {candidate.id} ({record.status}):")
+    return import_answers.ask(record.source, candidate.suggested_name, picker, is_by_reference=options.is_by_reference)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a new file that only its owner can read.
+
+    Raises:
+        ImportRefused: The file cannot be written.
+    """
+    try:
+        write_private(file, text)
+    except OSError as error:
+        raise ImportRefused(f"writing {file}: {error.strerror}. Name another file.") from None
 
 
 def _ownership_problem(owner: Managed, stack: Stack) -> str:

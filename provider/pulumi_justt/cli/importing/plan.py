@@ -45,10 +45,12 @@ class Plan(Unpicklable):
     Args:
         imports: The imports.
         default_account: The account in the configuration, which the program does not have to repeat.
+        left: How many of the chosen integrations have no answers, because the user stopped the prompts.
     """
 
     imports: Sequence[Import]
     default_account: str | None
+    left: int = 0
 
     def named(self) -> list[tuple[str, Candidate]]:
         """Return the resource name and the candidate of each import."""

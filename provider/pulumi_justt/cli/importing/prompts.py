@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from pulumi_justt.cli import rendering
 from pulumi_justt.cli.importing.candidates import Candidate, picked
-from pulumi_justt.cli.importing.import_answers import ImportRefused
+from pulumi_justt.cli.importing.import_answers import ImportRefused, PromptsStopped
 from pulumi_justt.cli.importing.importer import ImportOptions
 from pulumi_justt.cli.importing.plan import Plan
 
@@ -32,18 +33,21 @@ class Terminal:
 
     def text(self, label: str, default: str | None = None) -> str:
         """Prompt for a line. Without a *default*, it must not be empty."""
-        answer: str = click.prompt(label, default=default, show_default=bool(default), err=True)
-        return answer
+        return self._prompt(label, default=default, show_default=bool(default))
 
     def secret(self, label: str, *, is_required: bool) -> str:
         """Prompt for a line without echo."""
-        default = None if is_required else ""
-        answer: str = click.prompt(label, default=default, hide_input=True, show_default=False, err=True)
-        return answer
+        return self._prompt(label, default=None if is_required else "", hide_input=True, show_default=False)
 
     def choice(self, label: str, options: Sequence[str], default: str | None = None) -> str:
         """Prompt for one of *options*."""
-        answer: str = click.prompt(label, type=click.Choice(options), default=default, err=True)
+        return self._prompt(label, type=click.Choice(options), default=default)
+
+    def _prompt(self, label: str, **options: Any) -> str:  # noqa: ANN401 - the arguments of `click.prompt`
+        try:
+            answer: str = click.prompt(label, err=True, **options)
+        except (click.Abort, KeyboardInterrupt):
+            raise PromptsStopped from None
         return answer
 
     def pick(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -72,23 +76,32 @@ class Terminal:
     def confirm(self, plan: Plan, options: ImportOptions) -> None:
         """Show the plan, and return only if the user confirms it.
 
+        If the user has stopped the prompts, only an answer confirms, and not `--yes`.
+
         Raises:
             click.Abort: The user does not confirm.
         """
+        if plan.left:
+            # Ctrl-C leaves the cursor behind the prompt.
+            self.show_line("")
+            self.show_line(
+                f"Stopped. {plan.left} of the chosen integrations have no values yet, so they are left out. You can "
+                "still import the others:"
+            )
         for each in plan.imports:
             self.show_line(f"{each.candidate.id} becomes {each.resource_name!r}.")
         self.show_line(
             "Justt does not return the values that you gave, so they can't be verified: check the credentials."
         )
-        if options.file is not None:
-            return
-        self.show_line(
-            "The stack will own them: unlike with adopt_id, a destroy or a replacement deactivates them at Justt."
-        )
-        if options.is_protected:
+        if options.file is None:
+            self.show_line(
+                "The stack will own them: unlike with adopt_id, a destroy or a replacement deactivates them at Justt."
+            )
+        if options.file is None and options.is_protected:
             self.show_line(
                 "They are protected: until you set deletion_protection to False, the provider refuses to delete them. "
                 "It does not refuse to replace them."
             )
-        if not self.is_sure:
-            click.confirm("Import them?", abort=True, err=True)
+        is_asked = plan.left or (options.file is None and not self.is_sure)
+        if is_asked:
+            click.confirm("Import them?" if options.file is None else "Write the file?", abort=True, err=True)
