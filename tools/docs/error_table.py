@@ -198,7 +198,7 @@ _ELSEWHERE = {
     "core.messages.UNCHECKED": "listed in the texts that contain it",
     "cli.account_records.Account.called": "stands in a text as <the account>",
     "cli.doctor.journal_check._location": "stands in a text as <resources>",
-    "cli.doctor.paragraphs._called": "stands in a text as <the account>",
+    "cli.doctor.paragraphs._DEFAULT": "stands in a text as <the account>",
     "cli.doctor.paragraphs._named": "lines of a result with several integrations",
     "cli.importing.import_answers._PLACES": "listed in the texts that contain it",
     "cli.importing.import_answers._prompt_for_property": "a prompt",

@@ -105,7 +105,7 @@ def integrations(view: View, found: Accounts) -> Iterator[Check]:
             each.integration_id,
             each.urn,
             problem.cause,
-            subject,
+            subject if problem.verdict == "finding" else each.name,
         )
     if healthy:
         yield Check("integration", "ok", f"healthy integrations: {healthy}.", stack=view.stack.name)

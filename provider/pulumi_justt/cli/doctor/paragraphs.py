@@ -23,6 +23,9 @@ _SEVERAL = {
 }
 """What the results of a cause have in common, after their number. Without an entry, the first result stands for all."""
 
+_DEFAULT = "the default account"
+"""The name of an API key's own account."""
+
 _MOST = 20
 """The maximum number of results that one paragraph names."""
 
@@ -44,21 +47,17 @@ def _paragraph(group: Sequence[Check]) -> tuple[str, Sequence[str]]:
     remediation = first.together or first.remediation
     if first.cause in _SEVERAL:
         return f"{subject}: {len(group)} {_SEVERAL[first.cause]}", [*_named(group), remediation]
-    return f"{subject}: {first.text}", [*(f"Likewise: {line}" for line in _named(group[1:])), remediation]
+    return f"{subject}: {first.text}", [*(f"Likewise for: {line}" for line in _named(group[1:])), remediation]
 
 
 def _named(group: Sequence[Check]) -> list[str]:
     """Return the names of the results, by account: each finding on a line of its own, and others on one line."""
     ordered = sorted(group, key=lambda check: check.account or "")[:_MOST]
-    names = [check.subject or _called(check.account) for check in ordered]
+    names = [check.subject or check.account or _DEFAULT for check in ordered]
     if group[0].verdict != "finding" or not group[0].subject:
         names = [", ".join(names)]
     elif any(check.account for check in group):
-        names = [f"{_called(check.account)}: {check.subject}" for check in ordered]
+        names = [f"{f'account {check.account}' if check.account else _DEFAULT}: {check.subject}" for check in ordered]
     if len(group) > _MOST:
         names[-1] += f" and {len(group) - _MOST} more, which --json shows"
     return names
-
-
-def _called(account: str | None) -> str:
-    return f"account {account}" if account else "the default account"

@@ -56,7 +56,7 @@ def test_one_refused_key_is_one_finding(project: FakePulumi, simulator: Simulato
 
     One line says that the other accounts were not listed, and one that the integrations were not looked up.
     """
-    ids = fleet(project, theirs, 10)
+    fleet(project, theirs, 10)
     simulator.add_fault(Fault.parse("GET * status=401"))
 
     first, *others = shown(project, code=1)
@@ -64,9 +64,9 @@ def test_one_refused_key_is_one_finding(project: FakePulumi, simulator: Simulato
     assert first.startswith("finding: apiKey: listing account acc_00 in simulator: Justt answered 401")
     assert others == [
         "not checked: account: 9 accounts were not listed, because their API key can't be used.",
-        f"    {', '.join(f'account acc_{number:02}' for number in range(1, 10))}",
+        f"    {', '.join(f'acc_{number:02}' for number in range(1, 10))}",
         "not checked: integration: 10 integrations could not be looked up, because their accounts could not be listed.",
-        f"    {', '.join(f'm{number:02} ({each})' for number, each in enumerate(ids))}",
+        f"    {', '.join(f'm{number:02}' for number in range(10))}",
     ]
     assert len(simulator.requests) == 1
     assert project.run("doctor").stderr == "1 finding, 2 not checked\n"
@@ -100,7 +100,7 @@ def test_accounts_that_a_key_may_not_read_are_one_finding(
     first, likewise, other, *_ = shown(project, "--only", "apiKey", code=1)
 
     assert first.startswith("finding: apiKey: listing account acc_00 in simulator: Justt answered 403")
-    assert likewise == "    Likewise: account acc_01, account acc_02"
+    assert likewise == "    Likewise for: acc_01, acc_02"
     assert other.startswith("not checked: account: listing account acc_03 in simulator: Justt answered 400")
     assert document(project, "--only", "apiKey", code=3)["notChecked"] == 4
 
