@@ -132,7 +132,7 @@ def test_alike_warnings_are_one_paragraph_and_quiet_leaves_them_out(project: Fak
     first, *others = [line.strip() for line in shown.stdout.splitlines()]
     assert first.startswith("warning: credentials of dev: a (id-a) has ApiKeyOnly credentials, which are unusual for")
     assert others == [
-        "Likewise: b (id-b), c (id-c)",
+        "Likewise for: b (id-b), c (id-c)",
         "If it doesn't become SUCCESSFUL, use credentials.Hmac; `pulumi up` then replaces it.",
     ]
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
