@@ -9,11 +9,15 @@ others finish or undo it, and exits. It waits:
     if a create may have been sent    at most one request timeout, after which the request has ended
     if a create is being undone       until the undo has ended
     for any other call                also at most one request timeout, so that a DELETE in flight gets its response
+
+The engine's address also takes log lines, each with the URN of the resource that it is about. The host's stderr has no
+URN, and the engine shows its lines at the stack.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import math
 import os
@@ -24,14 +28,25 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pulumi_justt.imports import is_host
+from pulumi_justt.log import Log
+from pulumi_justt.values import without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.api.call import Call
 
-__all__ = ["Calls", "calls", "engine_address", "engine_identity", "engine_request", "wait_until_gone", "watch_engine"]
+__all__ = [
+    "Calls",
+    "EngineLog",
+    "calls",
+    "engine_address",
+    "engine_identity",
+    "engine_request",
+    "wait_until_gone",
+    "watch_engine",
+]
 
 _SECONDS_BETWEEN_PROBES = 1.0
 _REFUSALS = 3
@@ -42,6 +57,9 @@ _PROBE_TIMEOUT_SECONDS = 5.0
 
 _LISTENING = "0A"
 """The state of a listening socket in Linux's /proc/net/tcp."""
+
+_LOG_TIMEOUT_SECONDS = 5.0
+"""The time-out of a log line. The engine takes one in a millisecond."""
 
 _SLACK_SECONDS = 5.0
 """The longest time that a thread on a busy machine needs to process a response that has arrived."""
@@ -237,3 +255,48 @@ def engine_request() -> tuple[str | None, Callable[[], bool]]:
             return urn if isinstance(urn, str) and urn else None, is_active
         frame = frame.f_back
     return None, lambda: True
+
+
+class EngineLog(Log):
+    """Shows each line at the resource of the calling thread's call.
+
+    A line that the engine does not take goes to *write*. So does each line of a process that is not the SDK's dynamic
+    host.
+
+    Args:
+        write: Shows one line.
+    """
+
+    def warning(self, text: str) -> None:
+        """Show a warning. The engine writes `warning: ` before it."""
+        if not self._send("WARNING", text):
+            super().warning(text)
+
+    def info(self, text: str) -> None:
+        """Show a note. The engine writes nothing before it."""
+        if not self._send("INFO", f"note: {text}"):
+            super().info(text)
+
+    @functools.cached_property
+    def _engine(self) -> Any:  # noqa: ANN401 - the stub has no types
+        import grpc  # noqa: PLC0415 - the SDK's host has loaded it; a program needs none
+        from pulumi.runtime.proto import engine_pb2_grpc  # noqa: PLC0415 - likewise
+
+        # The engine is on this machine, and a proxy from the environment can't reach it.
+        return engine_pb2_grpc.EngineStub(grpc.insecure_channel(sys.argv[-1], [("grpc.enable_http_proxy", 0)]))
+
+    def _send(self, severity: str, text: str) -> bool:
+        """Return whether the engine has taken a line."""
+        if engine_address() is None:
+            return False
+        from pulumi.runtime.proto import engine_pb2  # noqa: PLC0415 - as above
+
+        with contextlib.suppress(Exception):
+            line = engine_pb2.LogRequest(
+                severity=engine_pb2.LogSeverity.Value(severity),
+                message=without_markup(text),
+                urn=calls.current().urn or "",
+            )
+            self._engine.Log(line, timeout=_LOG_TIMEOUT_SECONDS)
+            return True
+        return False

@@ -39,7 +39,6 @@ from pulumi.output import Unknown as EngineUnknown
 from pulumi_justt import host
 from pulumi_justt.errors import CancelledError, InvalidSettings, JusttError
 from pulumi_justt.imports import own_imports
-from pulumi_justt.log import Log
 from pulumi_justt.values import is_first_look, without_markup
 
 if TYPE_CHECKING:
@@ -316,7 +315,7 @@ def _write_line(text: str) -> None:
         sys.stderr.write(f"{without_markup(text)}\n")
 
 
-_LOG = Log(_write_line)
+_LOG = host.EngineLog(_write_line)
 
 
 def decode(props: Mapping[str, Any]) -> dict[str, Any]:

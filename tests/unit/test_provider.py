@@ -641,6 +641,9 @@ def test_the_whole_lifecycle_works_with_the_simulator(
 
     outs = remembered(provider.update(created.id, outs, provider.check(inputs, NEWS).inputs))
     assert "deactivation" not in outs
+    core = provider._core
+    assert isinstance(core, IntegrationLifecycle)
+    core.end()
 
     # A destroy runs in its own process.
     monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})

@@ -340,11 +340,11 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
-HARMLESS |= {"Property", "_Attribute", "Integration", "Fact", "PaymentServiceProvider"}
+HARMLESS |= {"Property", "_Attribute", "StatusReports", "Integration", "Fact", "PaymentServiceProvider"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
-HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "Lookup", "Candidates", "_Given"}
+HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "EngineLog", "Lookup", "Candidates", "_Given"}
 HARMLESS |= {"_Problem", "PromptsStopped"}
 """Classes whose objects contain only public values, or that have no objects."""
 

@@ -384,6 +384,7 @@ _CALLS = {
     "describe_create": "<operation>",
     "decided": "<the decision>",
     "defect": "<the defect>",
+    "_remediation": "<remediation>",
     "repr": "'<value>'",
     "to_vendor_time": "<time>",
 }
@@ -449,6 +450,7 @@ _NAMES = {
     "Path.cwd()": "folder",
     "olds['status']": "status before",
     "record.status": "status",
+    "record.message.rstrip('.')": "reason",
     "likely": "id",
     "record.integration_id": "id",
     "integration_id": "id",

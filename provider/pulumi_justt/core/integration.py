@@ -52,6 +52,7 @@ from pulumi_justt.core.state import (
     raise_unless_missing_allowed,
     require_same_environment,
 )
+from pulumi_justt.core.status_reports import StatusReports
 from pulumi_justt.core.validation import moves, validate
 from pulumi_justt.errors import (
     CreateOutcomeUnknown,
@@ -103,6 +104,7 @@ class IntegrationLifecycle:
         self._replacements = Replacements()
         self._other_environment: str | None = None
         self._deactivator = Deactivator(self.settings, self.client, self._journal, self.log, self.now)
+        self._statuses = StatusReports(self.log)
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
@@ -173,6 +175,7 @@ class IntegrationLifecycle:
             # A replacement gives up the record, so another resource may already have adopted it.
             self._ownership.require_sole_holder(urn, own, describe(olds))
             self.creator.intents.warn_of_unresolved(describe(olds), unresolved)
+            self._statuses.note_recorded(self.call().urn, own, olds)
         if replaces and (is_adopted(olds, own) or wanted == own):
             raise StateConflict(
                 f"{describe(olds)} is adopted, and the change of {', '.join(replaces)} would replace it, which would "
@@ -236,10 +239,16 @@ class IntegrationLifecycle:
         if self.call().is_cancelled() and self.creator.has_posted(record.integration_id):
             # The engine no longer receives the result of this call, so the next `up` would create a second integration.
             self._undo(urn, wanted, record.integration_id, outs)
+        self._statuses.note_recorded(self.call().urn, record.integration_id, outs)
         return record.integration_id, outs
 
     def end(self) -> None:
-        """Warn about the creates in the journal that are still unresolved; the host calls this after the last call."""
+        """Report what concerns several resources; the host calls this after the last call.
+
+        These are the integrations that have become SUCCESSFUL, and the creates in the journal that are still
+        unresolved.
+        """
+        self._statuses.end()
         self.creator.intents.warn_of_unseen(self._seen, self.settings.base_url)
 
     def may_have_created(self, inputs: Properties) -> bool:
@@ -254,7 +263,6 @@ class IntegrationLifecycle:
 
         Warns:
             warning: A refresh finds that the integration was deactivated outside this stack.
-            note: A refresh finds another status than the recorded one.
         """
         is_managed = "externalIdentifier" in olds
         self._note_environment(olds)
@@ -281,9 +289,7 @@ class IntegrationLifecycle:
                 "and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
-        if record.status != olds.get("status", record.status):
-            # A refresh does not show a change of outputs, and the user must notice a FAILED integration.
-            self.log.info(f"{describe(olds, integration_id)} is {record.status} now, was {olds['status']}.")
+        self._statuses.note_read(self.call().urn, integration_id, olds, record)
         inputs = {name: value for name, value in olds.items() if name in ARGUMENTS}
         if not is_managed:
             inputs |= {"source": self._redactor.shown(record.source), "environment": self.settings.environment}

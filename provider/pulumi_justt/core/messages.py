@@ -49,6 +49,7 @@ __all__ = [
     "changed_remediation",
     "creating",
     "defect",
+    "failed_remediation",
     "hopeless_remediation",
     "recorded_settings_remediation",
     "unlisted_remediation",
@@ -200,6 +201,20 @@ AMBIGUOUS_REMEDIATION = (
 
 
 CANCELLED_REMEDIATION = "Nothing was created: run `pulumi up` again."
+
+
+def failed_remediation(*, is_owned: bool) -> str:
+    """Return what the user can do about an integration that is FAILED.
+
+    Args:
+        is_owned: Whether this stack manages it, and has not only adopted it.
+    """
+    if not is_owned:
+        return "This stack does not own it: have its owner correct it at Justt."
+    return (
+        "Look at Justt for the reason, correct its credentials and run `pulumi up`, which replaces it; or, if it was "
+        "corrected at Justt, run `pulumi refresh`."
+    )
 
 
 def hopeless_remediation(status: str, *, is_managed: bool) -> str:

@@ -59,7 +59,7 @@ def conflict_of(olds: Mapping[str, Any], news: Mapping[str, Any]) -> str:
 def test_adopt_sends_one_get(status: str) -> None:
     """Create with adopt_id sends one GET with the account, and no POST or list request.
 
-    The state gets all inputs and the record's status and go-live date.
+    The state gets all inputs and the record's status and go-live date. Only a FAILED one shows a line, a warning.
     """
     scripted = Scripted([record(status, goLiveDate="2027-01-01T00:00:00Z")])
     inputs = {**ADOPTING, "referenceAccountId": "acc_1"}
@@ -73,7 +73,7 @@ def test_adopt_sends_one_get(status: str) -> None:
     (request,) = scripted.requests
     assert (request.method, request.url.path) == ("GET", "/integrations/id-1")
     assert request.headers["reference-account-id"] == "acc_1"
-    assert scripted.messages == []
+    assert [line.partition(": ")[0] for line in scripted.messages] == (["warning"] if status == "FAILED" else [])
 
 
 def test_adopt_refuses_an_integration_with_another_source() -> None:

@@ -189,14 +189,20 @@ def test_invalid_recorded_account_is_refused(live: Live, account: object) -> Non
     assert live.requests == []
 
 
-def test_read_notes_a_changed_status(live: Live) -> None:
-    """If the status at Justt has changed since the last read, read logs a note with the old and the new status."""
+def test_read_warns_of_a_changed_status(live: Live) -> None:
+    """If the integration has become FAILED, read logs a warning with the old status and what to do."""
     integration_id, remembered = live.created()
     live.simulator.records.set_status(integration_id, "FAILED")
 
     live.core().read(integration_id, remembered)
 
-    assert live.messages == [f"note: the stripe integration 'stripe-eu' ({integration_id}) is FAILED now, was PENDING."]
+    assert live.messages == [
+        (
+            f"warning: the stripe integration 'stripe-eu' ({integration_id}) is FAILED now, was PENDING. Look at Justt "
+            "for the reason, correct its credentials and run `pulumi up`, which replaces it; or, if it was corrected "
+            "at Justt, run `pulumi refresh`."
+        )
+    ]
 
 
 @pytest.mark.parametrize("missing", [(), ("status",)])

@@ -144,8 +144,8 @@ def _counts(summary: object, steps: Sequence[Mapping[str, Any]]) -> dict[str, in
 
 def _diagnostic(item: object) -> Diagnostic | None:
     severity, message = text_of(map_of(item).get("severity")), text_of(map_of(item).get("message"))
-    if severity == "info#err" and message.startswith(("warning: ", "note: ")):
-        # The provider's own messages, which the engine reads from the provider's stderr.
+    if severity in ("info", "info#err") and message.startswith(("warning: ", "note: ")):
+        # The provider's own messages: the engine gets a note as `info`, and reads `info#err` from stderr.
         severity = message.partition(": ")[0]
     if severity in ("", "debug", "info", "info#err"):
         return None

@@ -473,12 +473,14 @@ def test_errors_come_before_notes_and_warnings() -> None:
             {"severity": "info#err", "message": "anything else"},
             {"severity": "info#err", "message": "error: what a program prints"},
             {"severity": "info", "message": "printed"},
+            {"severity": "info", "message": "note: M"},
             {"severity": "error", "message": f"error: {long}", "urn": f"urn:pulumi:dev::shop::{INTEGRATION}::shop"},
         ]
     )
     error, *rest = found.diagnostics
     assert [(each.severity, each.message) for each in rest] == [
         ("note", "N"),
+        ("note", "M"),
         ("warning", "       W"),
         ("warning", "V"),
     ]
