@@ -7,6 +7,7 @@ facts.
     ├── InvalidSettings             the configuration cannot be used as it is
     ├── Unresolved                  a credential is not where the program says
     ├── StateConflict               the recorded state and the configuration contradict each other
+    │   └── SharedConflict          other resources probably have the same conflict
     └── RequestError                a request did not succeed
         ├── RequestRefused          Justt answered with a status that refuses the request
         ├── RequestFailed           no usable response came, and the request changed nothing that the state holds
@@ -39,6 +40,7 @@ __all__ = [
     "RequestError",
     "RequestFailed",
     "RequestRefused",
+    "SharedConflict",
     "StateConflict",
     "UnexpectedResponse",
     "Unresolved",
@@ -66,6 +68,23 @@ class Unresolved(JusttError):
 
 class StateConflict(JusttError):
     """The stack's state and the configuration contradict each other."""
+
+
+class SharedConflict(StateConflict):
+    """A conflict whose cause probably concerns other resources as well, such as a wrong account or environment.
+
+    Args:
+        text: The whole text.
+        operation: What the provider was doing, the beginning of *text*.
+        response: Why that is a conflict.
+        error_id: Justt's errorId, if *text* has one.
+    """
+
+    def __init__(self, text: str, operation: str, response: str, error_id: str | None = None) -> None:
+        self.operation = operation
+        self.response = response
+        self.error_id = error_id
+        super().__init__(text)
 
 
 class RequestError(JusttError):

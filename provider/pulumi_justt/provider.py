@@ -96,7 +96,7 @@ def error_boundary(method: _Method) -> _Method:
                 _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:
-            raise _TerminalError(_with_debug(self._explained(str(error)), error)) from None
+            raise _TerminalError(_with_debug(self._explained(str(error), error), error)) from None
         except BaseException as error:  # noqa: BLE001 - an uncaught exception of any kind would hang the engine
             from pulumi_justt.core.messages import defect  # noqa: PLC0415 - see the module docstring
 
@@ -133,6 +133,8 @@ def _with_debug(text: str, error: BaseException) -> str:
 class _Provider(ResourceProvider):
     """Base of the two providers: the methods that the engine calls."""
 
+    _session: Session | None = None
+    """What the resources of this process share; None until the configuration has been validated."""
     _runs_program = False
     """Whether the configuration is known to be the stack's current one, and not the copy in the state."""
 
@@ -147,14 +149,17 @@ class _Provider(ResourceProvider):
         self._config = dict(req.config._props)  # noqa: SLF001 - see the line above
         host.watch_engine()
 
-    def _explained(self, text: str) -> str:
+    def _explained(self, text: str, error: JusttError) -> str:
+        """Return the text to show at the resource of this call for an error with *text*."""
         from pulumi_justt.core.messages import recorded_settings_remediation  # noqa: PLC0415 - see the module docstring
 
         remediation = "" if self._runs_program else recorded_settings_remediation(text)
-        return ". ".join([text.removesuffix("."), remediation]) if remediation else text
+        text = ". ".join([text.removesuffix("."), remediation]) if remediation else text
+        urn, _ = host.engine_request()
+        return self._session.errors.shown(error, urn, text) if self._session else text
 
     def _make_core(
-        self, settings: Settings, client: Callable[[], JusttClient]
+        self, settings: Settings, client: Callable[[], JusttClient], session: Session
     ) -> IntegrationLifecycle | ReadinessLifecycle:
         raise NotImplementedError
 
@@ -187,7 +192,8 @@ class _Provider(ResourceProvider):
         shared_redactor().add_secrets(config.get(f"{prefix}{API_KEY}"))
         set_max_workers(settings.workers)
         host.calls.request_timeout_seconds = settings.timeout_seconds
-        return self._make_core(settings, functools.partial(_client, settings))
+        self._session = _session(settings)
+        return self._make_core(settings, functools.partial(_client, settings), self._session)
 
     @error_boundary
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -251,7 +257,9 @@ class IntegrationProvider(_Provider):
         core = vars(self).get("_core")
         return core is not None and core.may_have_created(*props)
 
-    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> IntegrationLifecycle:
+    def _make_core(
+        self, settings: Settings, client: Callable[[], JusttClient], session: Session
+    ) -> IntegrationLifecycle:
         from pulumi_justt.core.integration import IntegrationLifecycle  # noqa: PLC0415 - see the module docstring
         from pulumi_justt.thread_pool import additional_worker  # noqa: PLC0415 - likewise
 
@@ -260,7 +268,7 @@ class IntegrationProvider(_Provider):
             client=client,
             log=_LOG,
             call=host.calls.current,
-            session=_session(settings),
+            session=session,
             waiting=additional_worker,
         )
         # The engine still shows messages that are written while it ends this process.
@@ -271,7 +279,7 @@ class IntegrationProvider(_Provider):
 class ReadinessProvider(_Provider):
     """The provider of `IntegrationReady`."""
 
-    def _make_core(self, settings: Settings, client: Callable[[], JusttClient]) -> ReadinessLifecycle:
+    def _make_core(self, settings: Settings, client: Callable[[], JusttClient], session: Session) -> ReadinessLifecycle:
         from pulumi_justt.core.readiness import ReadinessLifecycle  # noqa: PLC0415 - see the module docstring
 
         return ReadinessLifecycle(
@@ -279,7 +287,7 @@ class ReadinessProvider(_Provider):
             client=client,
             log=_LOG,
             call=host.calls.current,
-            session=_session(settings),
+            session=session,
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:

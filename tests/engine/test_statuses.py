@@ -22,17 +22,6 @@ FLEET = """
 """
 
 
-def diagnostics(text: str) -> dict[str, list[str]]:
-    """Return the lines of each resource in the `Diagnostics` of a command's output, by the resource's name."""
-    found: dict[str, list[str]] = {}
-    for line in text.partition("Diagnostics:\n")[2].partition("Resources:\n")[0].splitlines():
-        if line.startswith("    "):
-            found[[*found][-1]].append(line.strip())
-        elif line:
-            found[line.rpartition("(")[2].removesuffix("):")] = []
-    return found
-
-
 @pytest.fixture
 def fleet(stack: Stack, simulator: SimulatorServer) -> dict[str, str]:
     """Create three integrations, one of which then becomes FAILED and the others SUCCESSFUL; return their ids."""
@@ -48,24 +37,24 @@ def fleet(stack: Stack, simulator: SimulatorServer) -> dict[str, str]:
 def test_a_failed_integration_is_a_warning_until_it_is_replaced(stack: Stack, fleet: dict[str, str]) -> None:
     """Each refresh, preview and update shows the warning at the resource, once, until an update replaces it."""
     failed = f"warning: the stripe integration 'shop-one' ({fleet['one']}) is FAILED"
-    first = diagnostics(stack.refresh().text)
+    first = stack.refresh().diagnostics
     assert first["one"][0].startswith(f"{failed} now, was PENDING. Look at Justt for the reason, correct its")
     assert first["shop-dev"] == ["note: 2 integrations are SUCCESSFUL now: 'shop-three', 'shop-two'."]
     assert first.keys() == {"one", "shop-dev"}
 
-    again = diagnostics(stack.refresh().text)
-    shown = diagnostics(stack.run("preview", "--stack", "dev").text)
-    done = diagnostics(stack.run("up", "--yes", "--skip-preview", "--stack", "dev").text)
-    both = diagnostics(stack.run("up", "--refresh", "--yes", "--skip-preview", "--stack", "dev").text)
+    again = stack.refresh().diagnostics
+    shown = stack.run("preview", "--stack", "dev").diagnostics
+    done = stack.run("up", "--yes", "--skip-preview", "--stack", "dev").diagnostics
+    both = stack.run("up", "--refresh", "--yes", "--skip-preview", "--stack", "dev").diagnostics
     for found, rest in ((again, "."), (shown, ", as of"), (done, ", as of"), (both, ".")):
         assert found.keys() == {"one"}
         (line,) = found["one"]
         assert line.startswith(f"{failed}{rest}")
 
     stack.provide({"one": canary("rotated")})
-    replaced = stack.run("up", "--yes", "--skip-preview", "--stack", "dev").text
-    assert (diagnostics(replaced), "1 replaced" in replaced) == ({}, True)
-    assert diagnostics(stack.refresh().text) == {}
+    replaced = stack.run("up", "--yes", "--skip-preview", "--stack", "dev")
+    assert (replaced.diagnostics, "1 replaced" in replaced.text) == ({}, True)
+    assert stack.refresh().diagnostics == {}
 
 
 @pytest.mark.slow
@@ -74,7 +63,7 @@ def test_an_integration_of_another_stack_warns_in_each_preview(stack: Stack, fle
     read = f'justt.PaymentIntegration.get("theirs", "{fleet["one"]}")'
     stack.program(f"{textwrap.dedent(FLEET)}\n{read}\n")
     for command in (("preview",), ("up", "--yes", "--skip-preview")):
-        (line,) = diagnostics(stack.run(*command, "--stack", "dev").text)["theirs"]
+        (line,) = stack.run(*command, "--stack", "dev").diagnostics["theirs"]
         assert line == (
             f"warning: integration {fleet['one']} is FAILED. This stack does not own it: have its owner correct it at "
             "Justt."

@@ -65,6 +65,17 @@ class Result:
         """Both streams, stdout first."""
         return self.stdout + self.stderr
 
+    @property
+    def diagnostics(self) -> dict[str, list[str]]:
+        """The lines under `Diagnostics:`, by the name of their resource. A command with `--diff` has none."""
+        found: dict[str, list[str]] = {}
+        for line in self.text.partition("Diagnostics:\n")[2].partition("Resources:\n")[0].splitlines():
+            if line.startswith("    "):
+                found[[*found][-1]].append(line.strip())
+            elif line:
+                found[line.rpartition("(")[2].removesuffix("):")] = []
+        return found
+
 
 @dataclass(frozen=True)
 class Process:

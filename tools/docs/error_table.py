@@ -125,7 +125,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "A request that failed: the remediation": (
         "The third part says what you should do.",
-        ("core.messages", "errors", "core.exactly_once.CreateCoordinator._claim"),
+        ("core.messages", "errors", "core.exactly_once.CreateCoordinator._claim", "core.repeated_errors"),
     ),
     "Warnings and notes": (
         "A command shows these lines and continues.",
@@ -249,6 +249,9 @@ _WHOLE = {
     "no connection": "no connection (<reason>)",
     "with an unknown status": "no connection (the proxy answered {text})",
     "after <number> attempts": "<response>, {text}",
+    "it was recorded in another environment": (
+        "<operation>: {text}, as for '<another resource>': its error says what to do."
+    ),
     "not known yet": "its status is {text} after <timeout seconds> s<failure>",
     "core.journal.folder.JournalFolder._read": _JOURNAL,
     "core.journal.folder.JournalFolder._write": _JOURNAL,
@@ -385,6 +388,7 @@ _CALLS = {
     "decided": "<the decision>",
     "defect": "<the defect>",
     "_remediation": "<remediation>",
+    "_essence": "<operation>: <response>[ (errorId <id>)]",
     "repr": "'<value>'",
     "to_vendor_time": "<time>",
 }
@@ -465,6 +469,7 @@ _NAMES = {
     "wanted": "id",
     "inputs.external_identifier": "identifier",
     "inputs.source": "source",
+    "its_name": "another resource",
     "len(content)": "number",
     "len(value)": "number",
     "self.called": "the stack",

@@ -1,4 +1,4 @@
-"""Let the provider processes of one command share which resource of the program has which integration.
+"""Let the provider processes of one command share which resource has which integration, and which errors were shown.
 
 Each provider resource has its own process, and the engine calls each process for its own resources only. So every
 process appends what it learns to one file per command in the journal's folder, and reads what the others appended:
@@ -7,11 +7,12 @@ process appends what it learns to one file per command in the journal's folder, 
     {"urn": U, "id": null}     the program has resource U, and replaces its integration
     {"waits_for": X}           an `IntegrationReady` waits for X, or its wait for X has failed
     {"is_ready": X}            X is ready
+    {"cause": D, "shown_at": U}  the command shows an error at resource U; D is the digest of the error's cause
 
-The last line about a resource or an integration counts. A process appends its own line before it reads the lines of the
-others. So if two processes have resources for the same integration, at least one sees the other's line. The journal
-removes a file two days after its last line. If the folder can't be used, the log is empty and no call fails; the
-journal warns about the folder.
+The last line about a resource or an integration counts, and the first line about a cause. A process appends its own
+line before it reads the lines of the others. So if two processes have resources for the same integration, at least one
+sees the other's line. The journal removes a file two days after its last line. If the folder can't be used, the log is
+empty and no call fails; the journal warns about the folder.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class CommandLog:
         self._holders: dict[str, str | None] = {}
         self._by_id: defaultdict[str | None, set[str]] = defaultdict(set)
         self._awaited: set[str] = set()
+        self._shown_at: dict[str, str] = {}
 
     def note_holder(self, urn: str, integration_id: str | None) -> None:
         """Log which integration a resource of the program has; None if it is being replaced."""
@@ -57,6 +59,24 @@ class CommandLog:
     def note_wait(self, integration_id: str, *, is_over: bool) -> None:
         """Log that a wait for an integration starts, or that it has succeeded."""
         self._append({"is_ready" if is_over else "waits_for": integration_id})
+
+    def first_with(self, cause: str, urn: str) -> str:
+        """Return the first resource of the command that has an error with this cause.
+
+        Args:
+            cause: The cause, in any words.
+            urn: The resource that has it now.
+        """
+        key = digest(cause)
+        with self._lock:
+            self._read()
+            is_known = key in self._shown_at
+        if not is_known:
+            self._append({"cause": key, "shown_at": urn})
+        with self._lock:
+            self._read()
+            # If the file can't be used, the threads of this process still agree.
+            return self._shown_at.setdefault(key, urn)
 
     def holders_of(self, integration_id: str) -> list[str]:
         """Return the resources of the program that have an integration, according to the command's processes."""
@@ -113,5 +133,7 @@ class CommandLog:
                 self._by_id[integration_id].add(urn)
             elif "waits_for" in entry:
                 self._awaited.add(entry["waits_for"])
+            elif "cause" in entry:
+                self._shown_at.setdefault(str(entry["cause"]), str(entry["shown_at"]))
             else:
                 self._awaited.discard(entry["is_ready"])

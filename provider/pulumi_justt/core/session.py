@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pulumi_justt import credentials, references
+from pulumi_justt.core.command_log import CommandLog
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Journal, state_folder
 from pulumi_justt.core.ownership import Ownership
+from pulumi_justt.core.repeated_errors import RepeatedErrors
 from pulumi_justt.core.state import Properties
 from pulumi_justt.log import Log
 from pulumi_justt.redaction import Redactor, shared_redactor
@@ -34,10 +36,12 @@ class Session:
     journal: Journal = field(default_factory=lambda: Journal(None))
     redactor: Redactor = field(default_factory=shared_redactor)
     ownership: Ownership = field(init=False)
+    errors: RepeatedErrors = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start with an ownership table that has no records."""
+        """Start with an ownership table that has no records, and without errors."""
         object.__setattr__(self, "ownership", Ownership(self.journal, self.base_url))
+        object.__setattr__(self, "errors", RepeatedErrors(CommandLog(self.journal, self.base_url)))
 
     def add_secrets(self, properties: Properties) -> None:
         """Pass each credential that is given as a value to the redactor."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core.config import Settings
-from pulumi_justt.errors import RequestRefused, StateConflict, describe_type
+from pulumi_justt.errors import RequestRefused, SharedConflict, StateConflict, describe_type
 from pulumi_justt.log import Log
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii
@@ -129,14 +129,16 @@ def require_same_environment(settings: Settings, operation: str, olds: Propertie
     """Refuse a request to an environment other than the recorded one, or with an account that is not a valid header.
 
     Raises:
-        StateConflict: The integration was recorded in another environment than the configured one.
+        SharedConflict: The integration was recorded in another environment than the configured one.
         StateConflict: The recorded account was changed by hand.
     """
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
-        raise StateConflict(
+        raise SharedConflict(
             f"{operation}: it was recorded in {recorded}, and the configuration says {settings.environment}. "
-            "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack."
+            "Nothing was sent. Set justt:environment and justt:baseUrl (or their variables) back for this stack.",
+            operation,
+            "it was recorded in another environment",
         )
     account = olds.get("referenceAccountId")
     if account is not None and not (isinstance(account, str) and account and is_visible_ascii(account)):
@@ -178,15 +180,18 @@ def raise_unless_missing_allowed(settings: Settings, log: Log, refused: RequestR
         warning: A refresh or destroy runs with JUSTT_ON_MISSING=gone.
 
     Raises:
-        StateConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
+        SharedConflict: Justt answers 404 for a recorded integration, and JUSTT_ON_MISSING is not set.
     """
     if settings.missing_is_gone:
         log.warning(f"{refused.operation}: {refused.response}; treated as gone because JUSTT_ON_MISSING=gone.")
         return
-    raise StateConflict(
+    raise SharedConflict(
         f"{refused} It stays in the state, because Justt keeps every record and so a 404 does not prove that it is "
         "gone. If it is gone, for example because a sandbox was wiped, repeat this refresh or destroy with "
-        "JUSTT_ON_MISSING=gone, or run `pulumi state delete` with its URN."
+        "JUSTT_ON_MISSING=gone, or run `pulumi state delete` with its URN.",
+        refused.operation,
+        refused.response,
+        refused.error_id,
     ) from None
 
 

@@ -39,6 +39,28 @@ def test_last_line_counts(tmp_path: Path) -> None:
     assert {each.stat().st_mode & 0o777 for each in (tmp_path / "commands").iterdir()} == {0o600}
 
 
+def test_first_resource_with_a_cause_counts(tmp_path: Path) -> None:
+    """All processes of a command name the same resource for a cause: the first one that any of them has noted.
+
+    The file has no word of the cause.
+    """
+    first, second = log(tmp_path), log(tmp_path)
+    assert [each.first_with("a wrong key", f"{URN}-{n}") for n, each in enumerate((first, second, first))] == [
+        f"{URN}-0"
+    ] * 3
+    assert second.first_with("a wrong account", URN) == URN
+    assert log(tmp_path, "another").first_with("a wrong key", URN) == URN
+    assert all(b"wrong" not in each.read_bytes() for each in (tmp_path / "commands").iterdir())
+
+
+def test_threads_agree_without_a_folder(tmp_path: Path) -> None:
+    """Without a folder, or with one that can't be written, the threads of a process still name one resource."""
+    (tmp_path / "commands").write_text("no folder")
+    for folder in (None, tmp_path):
+        alone = log(folder)
+        assert [alone.first_with("a wrong key", urn) for urn in ("a", "b")] == ["a", "a"]
+
+
 def test_placeholder_urn_is_not_logged(tmp_path: Path) -> None:
     """A process that doesn't know a resource's URN logs nothing about it. Two resources may share the placeholder."""
     log(tmp_path).note_holder("the resource of 'shop'", "id-1")
