@@ -11,16 +11,17 @@ import pulumi
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
+from pulumi_justt import Source
 from pulumi_justt.credentials import ApiKeyOnly, Hmac, PublicSecretKey
 
 __all__ = ["CREDENTIAL_TYPES", "Merchant", "Psp", "load"]
 
-CREDENTIAL_TYPES: dict[str, type[ApiKeyOnly | Hmac | PublicSecretKey]] = {
+CREDENTIAL_TYPES: dict[Source, type[ApiKeyOnly | Hmac | PublicSecretKey]] = {
     "stripe": ApiKeyOnly,
     "adyen": Hmac,
     "braintree": PublicSecretKey,
 }
-"""The credentials that Justt needs for each provider."""
+"""The credentials that Justt needs for each provider. A type checker finds a misspelled `Source`."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 """A part of a resource's name. It must not change later, because another name is another integration."""

@@ -12,6 +12,7 @@ with own_imports():
         PaymentIntegration,
         Provider,
         Source,
+        UnlistedSource,
     )
     from pulumi_justt.version import __version__
 
@@ -22,6 +23,7 @@ __all__ = [
     "PaymentIntegration",
     "Provider",
     "Source",
+    "UnlistedSource",
     "__version__",
     "credentials",
     "from_env",

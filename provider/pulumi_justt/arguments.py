@@ -24,6 +24,7 @@ from pulumi_justt.values import (
     TOO_LARGE,
     color_problem,
     is_utf8,
+    kind_of,
     shown_key,
 )
 
@@ -151,7 +152,7 @@ def given(
         if known is None or (isinstance(known, str) and not known.strip()):
             raise InvalidArgument(f"the {name} of the {resource} is empty: {remediation}")
         if not isinstance(known, str):
-            raise InvalidArgument(f"the {name} of the {resource} must be text; got {type(known).__name__}")
+            raise InvalidArgument(f"the {name} of the {resource} must be text; got {kind_of(known)}")
         if (issue := problem(known)) is not None:
             raise InvalidArgument(f"the {name} of the {resource} {issue}")
         return known
@@ -200,4 +201,6 @@ def _problem(value: object) -> str | None:
     names = {each.__name__ for each in type(value).__mro__}
     names |= {kind.__name__ for kind in (AbstractSet, Sequence) if isinstance(value, kind)}
     hint = next(hint for name, hint in _HINTS.items() if name in names)
+    if isinstance(value, type):
+        return f"cannot be a class: write {value.__name__}(...), or give a value"
     return f"cannot be of type {type(value).__name__}: {hint}"

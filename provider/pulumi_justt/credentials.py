@@ -19,7 +19,7 @@ from pulumi_justt import references
 from pulumi_justt.errors import describe_type, is_like, nearest, quoted
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.unpicklable import Unpicklable
-from pulumi_justt.values import shown_key, text_problem, unsendable
+from pulumi_justt.values import kind_of, shown_key, text_problem, unsendable
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -119,7 +119,7 @@ class CredentialType(Credentials):
         import pulumi  # noqa: PLC0415 - only programs have Outputs; the core imports this module without Pulumi
 
         if not isinstance(output, pulumi.Output):
-            raise TypeError(f"{cls.__name__}.from_output takes an Output of an object; got {type(output).__name__}")
+            raise TypeError(f"{cls.__name__}.from_output takes an Output of an object; got {kind_of(output)}")
         known = cls.wire_fields()
 
         def verified(value: object) -> dict[str, Any]:
@@ -281,7 +281,7 @@ class Unlisted(Credentials):
         """
         if not isinstance(self.payload, Mapping):
             raise TypeError(
-                f"Unlisted(payload=...) takes a mapping, whose values may be Outputs; got {type(self.payload).__name__}"
+                f"Unlisted(payload=...) takes a mapping, whose values may be Outputs; got {kind_of(self.payload)}"
             )
         return self.secret_type, dict(self.payload)
 

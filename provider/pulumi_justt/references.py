@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 
 from pulumi_justt.errors import Unresolved
 from pulumi_justt.program_errors import one_sentence
-from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret, is_utf8
+from pulumi_justt.values import MOST_EXACT, color_problem, is_like_a_secret, is_utf8, kind_of
 
 __all__ = ["FileReference", "Reference", "VariableReference", "from_env", "from_file"]
 
@@ -280,7 +280,7 @@ def _is_reserved(name: str) -> bool:
 
 def _require(value: object, function: str, what: str, *kinds: type) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise TypeError(f"{function} takes {what}; got {type(value).__name__}")
+        raise TypeError(f"{function} takes {what}; got {kind_of(value)}")
 
 
 def _can_be(kind: type[Reference], place: str) -> bool:

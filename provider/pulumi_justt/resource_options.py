@@ -19,6 +19,7 @@ from pulumi_justt.credentials import CREDENTIAL_TYPES, wire_name
 from pulumi_justt.errors import nearest
 from pulumi_justt.references import Reference
 from pulumi_justt.schema import INTEGRATION, READY, Property
+from pulumi_justt.values import kind_of
 
 __all__ = ["path_parts", "refuse_reading", "with_checked_paths", "with_checked_ready_paths"]
 
@@ -66,7 +67,7 @@ def refuse_reading(opts: object, instead: str) -> None:
         ValueError: *opts* has an id or a URN.
     """
     if opts is not None and not isinstance(opts, ResourceOptions):
-        raise TypeError(f"opts must be pulumi.ResourceOptions(...); got {type(opts).__name__}")
+        raise TypeError(f"opts must be pulumi.ResourceOptions(...); got {kind_of(opts)}")
     for option in ("id", "urn"):
         if getattr(opts, option, None) is not None:
             raise ValueError(f"{option}: the engine would read the resource and ignore its arguments; {instead}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from base64 import b64encode
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, overload
 
 import pulumi
@@ -26,15 +26,38 @@ from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.resource_options import refuse_reading, with_checked_paths, with_checked_ready_paths
 from pulumi_justt.stack_trace import short_stack_trace
-from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii
+from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii, kind_of
 
 if TYPE_CHECKING:
     from typing_extensions import Never, Self
 
-__all__ = ["Deactivation", "DeactivationType", "IntegrationReady", "PaymentIntegration", "Provider", "Source"]
+__all__ = [
+    "Deactivation",
+    "DeactivationType",
+    "IntegrationReady",
+    "PaymentIntegration",
+    "Provider",
+    "Source",
+    "UnlistedSource",
+]
 
 Source = Literal["stripe", "braintree", "paypal", "adyen", "justt_sandbox"]
 """The payment service providers (PSPs) that Justt documents."""
+
+
+@one_sentence
+@dataclass(frozen=True)
+class UnlistedSource:
+    """A payment service provider that this release does not know, such as `UnlistedSource("shopify")`.
+
+    It needs no `allow_unlisted=True`, unless the credentials are `credentials.Unlisted`.
+
+    Args:
+        name: The API's name of the provider.
+    """
+
+    name: str
+
 
 DeactivationType = Literal["postingDate", "dueDate"]
 """The chargeback date that Justt compares with the time of deactivation."""
@@ -129,7 +152,9 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         resource_name: The resource's name in the stack.
         external_identifier: Your own identifier for the connection, 1 to 255 characters.
         integration_name: The name that Justt shows. The API cannot rename an integration, so a new name replaces it.
-        source: The payment service provider.
+        source: The payment service provider. Type checkers find a misspelled `Source`. A provider that is not in that
+            list is an `UnlistedSource`. For a text that is known only when the program runs, pass
+            `pulumi.Output.from_input(text)`, which the provider validates.
         credentials: How Justt signs in to the payment service provider; one of the classes in
             `pulumi_justt.credentials`.
         merchant_account_codes: The merchant accounts that the integration covers, in any order.
@@ -141,7 +166,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         deletion_protection: Whether to refuse `pulumi destroy` and the removal of the resource from the program.
             Replacements, such as a rotation, are still allowed. To delete the integration, set it to False and run
             `pulumi up` first.
-        allow_unlisted: Whether to accept a source or credentials that are not in Justt's documented lists.
+        allow_unlisted: Whether to accept a source or credentials that are not in Justt's documented lists. An
+            `UnlistedSource` is accepted without it.
         opts: Options of the resource. The property paths in them are checked.
 
     Raises:
@@ -162,7 +188,7 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         *,
         external_identifier: Input[str],
         integration_name: Input[str],
-        source: Source | Input[str],
+        source: Source | UnlistedSource | Output[str],
         credentials: Credentials,
         merchant_account_codes: Input[Sequence[Input[str]]] | None = None,
         reference_account_id: Input[str] | None = None,
@@ -177,6 +203,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         _require_credentials(credentials)
         secret_type, payload = credentials.wire()
         resource = f"PaymentIntegration {resource_name!r}"
+        if isinstance(source, UnlistedSource):
+            arguments |= _accepted(source, credentials, allow_unlisted)
         given_credentials = _credentials(resource, credentials, secret_type, payload)
         self._credential_properties = given_credentials.keys()
 
@@ -329,8 +357,8 @@ class IntegrationReady(_JusttResource, module="justt", name="IntegrationReady"):
         arguments = dict(locals())
         if not isinstance(integration, PaymentIntegration):
             raise TypeError(
-                f"integration must be a PaymentIntegration; got {type(integration).__name__}. For an integration that "
-                "this program does not manage, use PaymentIntegration.get(name, id)"
+                f"integration must be a PaymentIntegration; got {kind_of(integration)}. For an integration that this "
+                "program does not manage, use PaymentIntegration.get(name, id)"
             )
         _refuse_other_key(resource_name, integration, opts)
         self._register(
@@ -440,9 +468,26 @@ def _problem_of_key(key: str) -> str | None:
     )
 
 
+def _accepted(source: UnlistedSource, credentials: Credentials, allow_unlisted: Input[bool]) -> dict[str, Any]:
+    """Return the arguments for a source that is not in Justt's list.
+
+    Raises:
+        TypeError: The credentials are not in Justt's list, and the program does not accept that.
+    """
+    if isinstance(credentials, CredentialType):
+        # The class already makes sure that the credentials are listed.
+        return {"source": source.name, "allow_unlisted": True}
+    if allow_unlisted is False:
+        raise TypeError("UnlistedSource covers only the source: credentials.Unlisted needs allow_unlisted=True, too")
+    return {"source": source.name}
+
+
 def _require_credentials(value: object) -> None:
     if isinstance(value, (CredentialType, Unlisted)):
         return
+    if isinstance(value, type) and issubclass(value, CredentialType):
+        fields = ", ".join(f"{f.name}=..." for f in value.wire_fields().values() if f.default is MISSING)
+        raise TypeError(f"credentials is a class: write credentials.{value.__name__}({fields})")
     if isinstance(value, Output):
         raise TypeError(
             "credentials must be one of the classes in pulumi_justt.credentials. For an Output of an object with all "
@@ -450,7 +495,7 @@ def _require_credentials(value: object) -> None:
         )
     raise TypeError(
         "credentials must be one of the classes in pulumi_justt.credentials, for example "
-        f"credentials.ApiKeyOnly(api_key=...); got {type(value).__name__}"
+        f"credentials.ApiKeyOnly(api_key=...); got {kind_of(value)}"
     )
 
 
@@ -512,7 +557,7 @@ def _deactivation_properties(resource: str, value: object) -> dict[str, Any] | N
     if value is None:
         return None
     if not isinstance(value, Deactivation):
-        raise TypeError(f"deactivation must be a Deactivation(...); got {type(value).__name__}")
+        raise TypeError(f"deactivation must be a Deactivation(...); got {kind_of(value)}")
     properties = {
         part.name: sendable(resource, f"deactivation.{part.argument}", getattr(value, part.argument))
         for part in schema.DEACTIVATION

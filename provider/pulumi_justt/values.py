@@ -26,9 +26,11 @@ __all__ = [
     "is_colored",
     "is_first_look",
     "is_like_a_secret",
+    "is_plain_name",
     "is_too_deep",
     "is_utf8",
     "is_visible_ascii",
+    "kind_of",
     "label_problem",
     "shown_key",
     "text_problem",
@@ -67,6 +69,8 @@ _PUBLIC_KEY = re.compile(
 )
 _SECRET_KEY = re.compile(r"[sr]k_(live|test|org)_|whsec_|shp[a-z]{2}_|gh[a-z]_\w{16}|(AKIA|ASIA)[A-Z0-9]{12}")
 """The prefixes of secret keys of payment service providers and of other services that merchants use."""
+_PLAIN_NAME = re.compile("[a-z]+(_[a-z]+)*|[A-Z]+(_[A-Z]+)*")
+_LONGEST_PLAIN_NAME = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -104,6 +108,20 @@ def is_first_look(properties: Mapping[str, object]) -> bool:
 def is_like_a_secret(text: str) -> bool:
     """Return whether *text* begins with the prefix of a secret key."""
     return _SECRET_KEY.match(text) is not None
+
+
+def is_plain_name(text: str) -> bool:
+    """Return whether *text* is spelled as Justt spells its names, with letters only. No generated key looks like that.
+
+    A password may be such a word, so compare the text with the known credentials, too.
+    """
+    is_name = len(text) <= _LONGEST_PLAIN_NAME and _PLAIN_NAME.fullmatch(text) is not None
+    return is_name and not is_like_a_secret(text)
+
+
+def kind_of(value: object) -> str:
+    """Return the type of a value, for an error text, or the value itself if it is a class."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def shown_key(key: object) -> str:

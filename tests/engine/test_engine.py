@@ -320,15 +320,15 @@ VALID = {
 }
 UNLISTED_SOURCE = (
     "source: '{}' is not in Justt's list (stripe, braintree, paypal, adyen, justt_sandbox) (did you mean 'stripe'?). "
-    "If Justt accepts it now, set allow_unlisted=True"
+    "If Justt accepts it now, use justt.UnlistedSource(...), or set allow_unlisted=True"
 )
 REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
     "wrong type": (
         {"external_identifier": "5", "merchant_account_codes": '["a", 7]', "integration_name": '["n"]'},
         [
-            "external_identifier: must be text, got number",
-            "integration_name: must be text, got [1 of item]",
-            "merchant_account_codes[1]: must be text, got number",
+            "external_identifier: must be text, got number: write it in quotes, or str(...)",
+            "integration_name: must be text, got a list: give one text",
+            "merchant_account_codes[1]: must be text, got number: write it in quotes, or str(...)",
         ],
     ),
     "missing credential field": (
@@ -361,7 +361,7 @@ REFUSED: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "identifier of 256 characters": (
         {"external_identifier": '"x" * 256'},
-        ["external_identifier: must have at most 255 characters, has 256"],
+        ["external_identifier: must have at most 255 characters, has 256: shorten it"],
     ),
     "unknown source": (
         {"source": '"strpe"'},

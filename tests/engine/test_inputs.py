@@ -454,3 +454,25 @@ def test_import_validates_answers_by_the_same_rules(stack: Stack, simulator: Sim
     assert "secretPayload" not in outputs
     (stack.project / "__main__.py").write_text(program)
     stack.preview("--expect-no-changes")
+
+
+def test_a_shared_identifier_is_a_warning_at_the_second_resource(stack: Stack, simulator: SimulatorServer) -> None:
+    """If two resources have one external identifier in one account, preview and update warn at the second, once."""
+    stack.program(shop(name="one") + shop(name="two").replace("external_identifier='two'", "external_identifier='one'"))
+    for command in (("preview",), ("up", "--yes", "--skip-preview")):
+        (name, (line,)) = next(iter(stack.run(*command, "--stack", "dev").diagnostics.items()))
+        other = {"one": "two", "two": "one"}[name]
+        assert line.startswith(f"warning: external_identifier: '{other}' has 'one' in the same account, too.")
+    assert len(simulator.records.integrations()) == 2
+
+
+@pytest.mark.slow
+def test_an_unlisted_source_is_sent_and_changes_nothing(stack: Stack, simulator: SimulatorServer) -> None:
+    """`UnlistedSource` is accepted and sent. A stack that had the plain text with allow_unlisted shows no change."""
+    simulator.options = dataclasses.replace(simulator.options, extra_sources=frozenset({"shopify"}))
+    plain = shop().replace('source="stripe"', 'source="shopify", allow_unlisted=True')
+    stack.program(plain)
+    stack.up()
+    stack.program(shop().replace('source="stripe"', 'source=justt.UnlistedSource("shopify")'))
+    assert "2 unchanged" in stack.up("--expect-no-changes").text
+    assert [record.source for record in simulator.records.integrations()] == ["shopify"]

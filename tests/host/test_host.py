@@ -116,7 +116,7 @@ def test_failures_name_no_value(host: Host) -> None:
     _, failures = host.check({}, {**INPUTS, "secretPayload": {"hmac": SECRETS[0], "api_key": SECRETS[1]}, "source": 5})
     assert sorted(failures) == [
         "credentials.api_key: is not a field of Hmac (did you mean 'apiKey'?)",
-        "source: must be text, got number",
+        "source: must be text, got number: write it in quotes, or str(...)",
     ]
 
 

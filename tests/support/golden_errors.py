@@ -21,6 +21,7 @@ _MASKS = (
     (r"sim-[0-9a-f]{16}", "<errorId>"),
     (r"\[Errno \d+\]", "[Errno <number>]"),
     (r"127\.0\.0\.1:\d{1,5}", "127.0.0.1:<port>"),
+    (r"'refused-\d'", "'refused-<number>'"),
     (r"/intents/[0-9a-f]{8}-[0-9a-f]{32}\.json", "/intents/<name>.json"),
 )
 """Text that differs between runs."""

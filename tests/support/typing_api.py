@@ -10,7 +10,14 @@ from pulumi import Output
 from typing_extensions import assert_type
 
 import pulumi_justt as justt
-from pulumi_justt import Deactivation, DeactivationType, PaymentIntegration, Source, credentials
+from pulumi_justt import (
+    Deactivation,
+    DeactivationType,
+    PaymentIntegration,
+    Source,
+    UnlistedSource,
+    credentials,
+)
 from pulumi_justt.testing import Integration, JusttMocks, ProviderError
 
 config = pulumi.Config()
@@ -49,7 +56,7 @@ PaymentIntegration(
     "mixed",
     external_identifier="mixed",
     integration_name="Mixed",
-    source="shopify",
+    source=UnlistedSource("shopify"),
     credentials=credentials.Unlisted(secret_type="OAUTH2", payload={"token": secret, "scopes": ["a", "b"]}),
     merchant_account_codes=["plain", stripe.id],
     allow_unlisted=True,
@@ -72,6 +79,7 @@ credentials.Sftp(username="u", private_key=secret, passphrase=secret)
 
 # Values that are chosen at run time may be annotated.
 source: Source = "justt_sandbox"
+any_source: Source | UnlistedSource = UnlistedSource(config.require("source")) if config.get("z") else source
 kind: DeactivationType = "dueDate"
 chosen: credentials.Credentials = (
     credentials.ApiKeyOnly(api_key="k") if config.get("x") else credentials.Sftp(username="u")
@@ -81,11 +89,18 @@ PaymentIntegration(
     "chosen",
     external_identifier="chosen",
     integration_name="Chosen",
-    source=source,
+    source=any_source,
     credentials=chosen,
     deactivation=Deactivation(type=kind) if config.get("y") else None,
 )
 credentials.Unlisted(secret_type=stripe.source, payload=payload)
+PaymentIntegration(
+    "validated-by-the-provider",
+    external_identifier="x",
+    integration_name="X",
+    source=Output.from_input(config.require("source")),
+    credentials=chosen,
+)
 
 # Outputs are typed.
 assert_type(stripe.id, Output[str])

@@ -259,6 +259,7 @@ def test_the_public_names_are_pinned() -> None:
         "PaymentIntegration",
         "Provider",
         "Source",
+        "UnlistedSource",
         "__version__",
         "credentials",
         "from_env",

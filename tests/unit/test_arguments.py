@@ -113,6 +113,7 @@ def test_tuples_and_text_enums_are_accepted() -> None:
         (Decimal(1), "name cannot be of type Decimal: give it as text"),
         ((item for item in "a"), "name cannot be of type generator: give text, a number"),
         (object(), "name cannot be of type object"),
+        ([str], "name[0] cannot be a class: write str(...), or give a value"),
         ({1: "a"}, "name has a key that is not text"),
         (
             [justt.from_env("A")],

@@ -106,6 +106,40 @@ def test_unlisted_credentials_are_sent_as_they_are() -> None:
     assert program.sent()["secretPayload"] == {"tokenId": SecretValue("t"), "nested": SecretValue({"pem": CANARY})}
 
 
+@pytest.mark.parametrize("flag", [False, True])
+def test_an_unlisted_source_accepts_itself(flag: bool) -> None:
+    """An `UnlistedSource` gives the same inputs as its text with `allow_unlisted=True`. So a change to it is no change.
+
+    The program's object doesn't change.
+    """
+    source = justt.UnlistedSource("shopify")
+    before = run_program(lambda: minimal(source="shopify", allow_unlisted=True)).sent()
+
+    assert run_program(lambda: minimal(source=source, allow_unlisted=flag)).sent() == before
+    assert (before["source"], before["allowUnlisted"]) == ("shopify", True)
+    assert source == justt.UnlistedSource("shopify")
+
+
+def test_an_unlisted_source_does_not_accept_other_credentials() -> None:
+    """With `Unlisted` credentials, the program must also set allow_unlisted, because they are another decision."""
+    given = justt.credentials.Unlisted(secret_type="OAUTH2", payload={"token": CANARY})
+
+    def flagged(**flag: Any) -> justt.PaymentIntegration:  # noqa: ANN401 - plain or an Output
+        return minimal(source=justt.UnlistedSource("shopify"), credentials=given, **flag)
+
+    with pytest.raises(TypeError, match=r"credentials\.Unlisted needs allow_unlisted=True, too"):
+        run_program(flagged)
+    assert run_program(lambda: flagged(allow_unlisted=True)).sent()["allowUnlisted"] is True
+    given_later = run_program(lambda: flagged(allow_unlisted=Output.from_input(val=False)))
+    assert given_later.sent()["allowUnlisted"] is False
+
+
+def test_a_class_as_the_source_is_refused() -> None:
+    """If a program forgets the parentheses of `UnlistedSource(...)`, the error shows them."""
+    with pytest.raises(TypeError, match=r"source cannot be a class: write UnlistedSource\(\.\.\.\), or give a value"):
+        run_program(lambda: minimal(source=justt.UnlistedSource))
+
+
 def test_one_set_of_arguments_serves_two_resources() -> None:
     """A program can pass the same lists and credentials to two resources, because a resource doesn't change them."""
     codes, given = ["b", "a"], justt.credentials.ApiKeyOnly(api_key=CANARY)
@@ -362,7 +396,9 @@ def test_a_secret_api_key_is_accepted() -> None:
         ({"api_key": CANARY}, r"credentials\.ApiKeyOnly\(api_key=\.\.\.\); got dict"),
         (CANARY, r"got str"),
         (None, r"got NoneType"),
-        (justt.credentials.ApiKeyOnly, r"got type"),
+        (justt.credentials.ApiKeyOnly, r"is a class: write credentials\.ApiKeyOnly\(api_key=\.\.\.\)"),
+        (justt.credentials.Hmac, r"is a class: write credentials\.Hmac\(hmac=\.\.\., api_key=\.\.\.\)"),
+        (justt.credentials.Unlisted, r"got the class Unlisted"),
         (justt.credentials.Credentials(), r"got Credentials"),
     ],
 )
@@ -383,10 +419,18 @@ def test_a_bare_output_as_credentials_gets_a_suggestion() -> None:
         run_program(lambda: minimal(credentials=Output.secret({"apiKey": CANARY})))
 
 
-@pytest.mark.parametrize("given", [{"type": "postingDate"}, "postingDate", 7])
-def test_a_deactivation_of_another_class_is_refused(given: object) -> None:
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ({"type": "postingDate"}, "dict"),
+        ("postingDate", "str"),
+        (7, "int"),
+        (justt.Deactivation, "the class Deactivation"),
+    ],
+)
+def test_a_deactivation_of_another_class_is_refused(given: object, kind: str) -> None:
     """If a program gives a deactivation of another type, the error says that it must be a `Deactivation`."""
-    with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {type(given).__name__}"):
+    with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {kind}"):
         run_program(lambda: minimal(deactivation=given))
 
 

@@ -26,6 +26,7 @@ given = credentials.ApiKeyOnly(api_key=secret)
 """
 
 ARGUMENTS = "'x', external_identifier='x', integration_name='x', source='stripe'"
+NO_SOURCE = "'x', external_identifier='x', integration_name='x', credentials=given"
 
 # Each entry is one statement, with its only mistake in the last line.
 REJECTED: dict[str, tuple[str, str]] = {
@@ -71,7 +72,7 @@ REJECTED: dict[str, tuple[str, str]] = {
         "call-arg",
     ),
     "a missing argument": (
-        "PaymentIntegration('x', external_identifier='x', credentials=given, source='x')",
+        "PaymentIntegration('x', external_identifier='x', credentials=given, source='stripe')",
         "call-arg",
     ),
     "an argument by position": (
@@ -82,6 +83,19 @@ REJECTED: dict[str, tuple[str, str]] = {
         f"PaymentIntegration({ARGUMENTS}, credentials=given,\n    merchant_account_codes=[1])",
         "list-item",
     ),
+    "a misspelt source": (
+        f"PaymentIntegration({NO_SOURCE}, source='strip')",
+        "arg-type",
+    ),
+    "a source of any text": (
+        f"PaymentIntegration({NO_SOURCE}, source=pulumi.Config().require('source'))",
+        "arg-type",
+    ),
+    "an unlisted source without its class": (
+        f"PaymentIntegration({NO_SOURCE}, allow_unlisted=True, source='shopify')",
+        "arg-type",
+    ),
+    "an unlisted source that is no text": ("import pulumi_justt; pulumi_justt.UnlistedSource(5)", "arg-type"),
     "an annotated source outside of the list": (
         "import pulumi_justt; source: pulumi_justt.Source = 'shopify'",
         "assignment",

@@ -340,7 +340,8 @@ HARMLESS |= {
     "Session",
     "_Finding",
 }
-HARMLESS |= {"Property", "_Attribute", "StatusReports", "RepeatedErrors", "SharedConflict", "Integration", "Fact", "PaymentServiceProvider"}
+HARMLESS |= {"Property", "_Attribute", "StatusReports", "RepeatedErrors", "SharedConflict", "Integration", "Fact"}
+HARMLESS |= {"Identifiers", "UnlistedSource", "PaymentServiceProvider"}
 HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}

@@ -38,6 +38,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.deactivation import Deactivator
 from pulumi_justt.core.differences import is_same, is_same_policy, replacing
 from pulumi_justt.core.exactly_once import CreateCoordinator
+from pulumi_justt.core.identifiers import Identifiers
 from pulumi_justt.core.inputs import ARGUMENTS, SETS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.ownership import is_adopted
@@ -105,6 +106,7 @@ class IntegrationLifecycle:
         self._other_environment: str | None = None
         self._deactivator = Deactivator(self.settings, self.client, self._journal, self.log, self.now)
         self._statuses = StatusReports(self.log)
+        self._identifiers = Identifiers()
         self._seen: set[str] = set()
         self.creator = CreateCoordinator(
             self.client,
@@ -116,7 +118,11 @@ class IntegrationLifecycle:
         )
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        """Validate *news* and fill in the defaults, deterministically and without requests."""
+        """Validate *news* and fill in the defaults, deterministically and without requests.
+
+        Warns:
+            warning: Two resources of the program have the same external identifier in one account.
+        """
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
         inputs = drop_none({name: value for name, value in news.items() if name not in too_deep})
         for each in schema.INTEGRATION:
@@ -149,6 +155,14 @@ class IntegrationLifecycle:
         moved = moves(self.settings, olds, inputs, is_account_explicit=is_account_explicit)
         failures = [f"{name}: {text}" for name, text in (*invalid.items(), *moved)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
+        other = self._identifiers.first_with_same(urn, inputs) if not failures else None
+        if other:
+            its_name = other.rpartition("::")[2]
+            self.log.warning(
+                f"external_identifier: {its_name!r} has {inputs['externalIdentifier']!r} in the same "
+                "account, too. Justt does not document whether two integrations may share an identifier. Give each "
+                "its own; if both resources are meant to be one integration, remove one of them."
+            )
         return CheckResult(inputs, failures)
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:

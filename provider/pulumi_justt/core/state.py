@@ -39,8 +39,8 @@ _REASONS = {
     "missing": "is required",
     "string_empty": "must not be empty",
     "string_too_short": "must have at least {min_length} characters, has {length}",
-    "string_too_long": "must have at most {max_length} characters, has {length}",
-    "string_type": "must be text, got {shape}",
+    "string_too_long": "must have at most {max_length} characters, has {length}: shorten it",
+    "string_type": "must be text, got {shape}{advice}",
     "string_unicode": "is not text in UTF-8",
     "int_type": "must be a whole number, got {shape}",
     "int_from_float": "must be a whole number",
@@ -54,6 +54,13 @@ _REASONS = {
     "less_than_equal": "must be less than or equal to {le}",
 }
 """The text for the user, by the type of a pydantic error."""
+
+_HINTS = {
+    "number": ": write it in quotes, or str(...)",
+    "true/false": ": write it in quotes",
+    "a list": ": give one text",
+}
+"""What to type instead of a value that is not text, by the description of its type."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,4 +210,6 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
     if kind == "string_too_short" and not value:
         kind = "string_empty"
     # With depth 0, because the keys of the value may be secrets as well.
-    return _REASONS[kind].format(**context, shape=describe_type(value, depth=0), length=len(str(value)))
+    shape = "a list" if isinstance(value, list) else describe_type(value, depth=0)
+    advice = _HINTS.get(shape, "")
+    return _REASONS[kind].format(**context, shape=shape, advice=advice, length=len(str(value)))

@@ -12,7 +12,7 @@ from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.state import Properties, invalid, other_environment
 from pulumi_justt.errors import is_like, nearest
 from pulumi_justt.payment_service_providers import NAMES
-from pulumi_justt.values import COLORED, is_colored
+from pulumi_justt.values import COLORED, is_colored, is_plain_name
 
 __all__ = ["moves", "validate"]
 
@@ -34,10 +34,11 @@ def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
     if is_colored(known.get("secretReferences")):
         yield "credentials", COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
-    if not may_be_unlisted:
-        yield from _unlisted("source", known.get("source"), SOURCES, NAMES)
-        yield from _unlisted("credentials", known.get("secretType"), credentials.CREDENTIAL_TYPES)
     secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
+    secrets = [*payload.values()] if isinstance(payload, Mapping) else []
+    if not may_be_unlisted:
+        yield from _unlisted("source", known.get("source"), SOURCES, secrets, NAMES)
+        yield from _unlisted("credentials", secret_type, credentials.CREDENTIAL_TYPES, secrets)
     if any(path.partition(".")[0] == "secretReferences" for path in unknown):
         yield "credentials", "a reference must be known when the program runs, not only after the update"
         return
@@ -81,7 +82,7 @@ def _argument(path: str) -> str:
 
 
 def _unlisted(
-    name: str, value: object, listed: Collection[str], named: Collection[str] = ()
+    name: str, value: object, listed: Collection[str], secrets: Collection[object], named: Collection[str] = ()
 ) -> Iterator[tuple[str, str]]:
     """Refuse a text that is not in one of Justt's lists.
 
@@ -89,21 +90,25 @@ def _unlisted(
         name: The argument.
         value: Its value.
         listed: The list.
+        secrets: The values of the credential, which no error may quote.
         named: Other texts that Justt names elsewhere.
     """
     if not isinstance(value, str) or not value or value in listed:
         return
-    what = "the secret type " if name == "credentials" else ""
+    is_source = name == "source"
+    what = "" if is_source else "the secret type "
     if value in named:
         hint = ", but Justt names it in other documents"
     else:
         hint = nearest(value, named, cutoff=_CUTOFF) or (nearest(value, listed) if is_like(value, listed) else "")
-    # Quote the value only if it is like a known one. Anything else may be a secret in the wrong place.
-    quoted = repr(value) if hint else f"a text of {len(value)} characters"
+    # Quote the value only if it is like a known one, or a plain name. Anything else may be a secret in the wrong place.
+    is_shown = hint or (is_plain_name(value) and value not in secrets)
+    quoted = repr(value) if is_shown else f"a text of {len(value)} characters"
+    how = "use justt.UnlistedSource(...), or " if is_source else ""
     yield (
         name,
         (
             f"{what}{quoted} is not in Justt's list ({', '.join(listed)}){hint}. "
-            "If Justt accepts it now, set allow_unlisted=True"
+            f"If Justt accepts it now, {how}set allow_unlisted=True"
         ),
     )

@@ -185,7 +185,8 @@ def test_check_accepts_adopt_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "failure"), [("", "adopt_id: must not be empty"), (7, "adopt_id: must be text, got number")]
+    ("value", "failure"),
+    [("", "adopt_id: must not be empty"), (7, "adopt_id: must be text, got number: write it in quotes, or str(...)")],
 )
 def test_check_refuses_an_invalid_adopt_id(value: object, failure: str) -> None:
     """Check refuses an adopt_id that is empty or is not text."""
@@ -427,7 +428,9 @@ def test_replaced_id_can_be_adopted_by_another_resource(tmp_path: Path) -> None:
     assert core.diff(new, CHECKED) == []
     core.delete("id-1", RECORDED)
     assert scripted.methods == ["GET"] * 3
-    assert scripted.messages == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
+    shared, *released = scripted.messages
+    assert shared.startswith("warning: external_identifier: 'owner' has 'stripe-eu' in the same account, too.")
+    assert released == [f"note: {NAMED}: 'adopter' adopts it, so it is released and stays as it is at Justt."]
 
 
 @pytest.mark.parametrize(

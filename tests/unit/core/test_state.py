@@ -23,7 +23,7 @@ class Model(BaseModel):
         ({"some": ""}, "must not be empty"),
         ({"pair": ""}, "must not be empty"),
         ({"pair": "x"}, "must have at least 2 characters, has 1"),
-        ({"pair": "xxxx"}, "must have at most 3 characters, has 4"),
+        ({"pair": "xxxx"}, "must have at most 3 characters, has 4: shorten it"),
     ],
 )
 def test_message_for_the_length_of_a_text(properties: dict[str, str], reason: str) -> None:

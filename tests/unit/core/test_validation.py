@@ -102,12 +102,13 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
     ({"source": ...}, ["source: is required"]),
     ({"secretType": ..., "secretPayload": ...}, ["credentials: is required"]),
     ({"externalIdentifier": ""}, ["external_identifier: must not be empty"]),
-    ({"externalIdentifier": "x" * 256}, ["external_identifier: must have at most 255 characters, has 256"]),
-    ({"externalIdentifier": 7}, ["external_identifier: must be text, got number"]),
+    ({"externalIdentifier": "x" * 256}, ["external_identifier: must have at most 255 characters, has 256: shorten it"]),
+    ({"externalIdentifier": 7}, ["external_identifier: must be text, got number: write it in quotes, or str(...)"]),
     ({"integrationName": ""}, ["integration_name: must not be empty"]),
-    ({"integrationName": ["x"]}, ["integration_name: must be text, got [1 of item]"]),
+    ({"integrationName": ["x"]}, ["integration_name: must be text, got a list: give one text"]),
+    ({"integrationName": True}, ["integration_name: must be text, got true/false: write it in quotes"]),
     ({"source": ""}, ["source: must not be empty"]),
-    ({"source": 3}, ["source: must be text, got number"]),
+    ({"source": 3}, ["source: must be text, got number: write it in quotes, or str(...)"]),
     ({"secretPayload": {}}, ["credentials.api_key: is required by ApiKeyOnly"]),
     ({"secretPayload": {"apiKey": ""}}, ["credentials.api_key: must not be empty"]),
     ({"secretPayload": {"apiKey": 123456}}, ["credentials.api_key: must be text, got number"]),
@@ -157,7 +158,10 @@ FAILURES: list[tuple[dict[str, Any], list[str]]] = [
             "credentials.c[0]: is not a JSON value",
         ],
     ),
-    ({"merchantAccountCodes": ["a", 7]}, ["merchant_account_codes[1]: must be text, got number"]),
+    (
+        {"merchantAccountCodes": ["a", 7]},
+        ["merchant_account_codes[1]: must be text, got number: write it in quotes, or str(...)"],
+    ),
     ({"referenceAccountId": ""}, ["reference_account_id: must not be empty"]),
     (
         {"referenceAccountId": "acc 42"},
@@ -241,33 +245,52 @@ def test_check_has_one_failure_for_each_field(offline: Offline, changes: dict[st
 
 
 @pytest.mark.parametrize(
-    ("changes", "field_name", "listed", "hint"),
+    ("changes", "hint", "is_shown"),
     [
-        ({"source": "Stripe"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", "stripe"),
-        ({"source": "brain-tree"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", "braintree"),
-        ({"source": "zzz"}, "source", "stripe, braintree, paypal, adyen, justt_sandbox", None),
-        ({"secretType": "SFTP"}, "credentials", "HMAC, APIKEY, sftp", "sftp"),
-        ({"secretType": "OAUTH2"}, "credentials", "HMAC, APIKEY, sftp", None),
+        ({"source": "Stripe"}, "stripe", True),
+        ({"source": "brain-tree"}, "braintree", True),
+        ({"source": "zzz"}, None, True),
+        ({"source": "shopify"}, None, True),
+        ({"source": "get_net"}, None, True),
+        ({"source": "worldpay_cb911"}, None, False),
+        ({"source": "correct horse"}, None, False),
+        ({"source": "correct-horse"}, None, False),
+        ({"source": "correcthorsebatterystaple"}, None, False),
+        ({"source": "AbCdEfGh"}, None, False),
+        ({"source": "rk_live_abcdef"}, None, False),
+        ({"secretType": "SFTP"}, "sftp", True),
+        ({"secretType": "OAUTH2"}, None, False),
+        ({"secretType": "TOKEN"}, None, True),
     ],
 )
 def test_check_refuses_an_unlisted_value(
-    offline: Offline, changes: dict[str, str], field_name: str, listed: str, hint: str | None
+    offline: Offline, changes: dict[str, str], hint: str | None, is_shown: bool
 ) -> None:
     """If a source or a type is not in Justt's list, check refuses it.
 
-    The failure has the list, the nearest match if any, and allow_unlisted.
+    The failure has the list, the nearest match if any, and how to accept the value. It quotes the value if that has a
+    near match, or if it is spelled as Justt spells its names. Any other value may be a secret in the wrong place.
     """
     (text,) = offline.failures({**MINIMAL, **changes})
 
-    assert text.startswith(f"{field_name}: ")
-    # A value without a near match may be a secret in the wrong place, so it is not quoted.
-    given = next(iter(changes.values()))
-    assert (repr(given) in text) is (hint is not None)
-    assert (f"a text of {len(given)} characters" in text) is (hint is None)
-    assert listed in text
+    (name, given) = next(iter(changes.items()))
+    is_source = name == "source"
+    assert text.startswith("source: " if is_source else "credentials: ")
+    assert (repr(given) in text) is is_shown
+    assert (f"a text of {len(given)} characters" in text) is not is_shown
+    assert ("stripe, braintree, paypal, adyen, justt_sandbox" if is_source else "HMAC, APIKEY, sftp") in text
     assert ("did you mean" in text) is (hint is not None)
     assert hint is None or f"did you mean {hint!r}?" in text
-    assert text.endswith(". If Justt accepts it now, set allow_unlisted=True")
+    how = "use justt.UnlistedSource(...), or set" if is_source else "set"
+    assert text.endswith(f". If Justt accepts it now, {how} allow_unlisted=True")
+
+
+def test_a_credential_in_the_place_of_the_source_is_not_shown(offline: Offline) -> None:
+    """If the source equals one of the credentials, check doesn't quote it, even if it's spelled like a name."""
+    (text,) = offline.failures({**MINIMAL, "source": "letmein", "secretPayload": {"apiKey": "letmein"}})
+
+    assert text.startswith("source: a text of 7 characters is not in Justt's list")
+    assert "letmein" not in text
 
 
 @pytest.mark.parametrize(
@@ -570,7 +593,7 @@ def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
         ),
         ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a valid reference: use from_env or from_file"),
         ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a valid reference"),
-        ([1], "credentials: must be an object, got [1 of item]"),
+        ([1], "credentials: must be an object, got a list"),
     ],
 )
 def test_check_refuses_invalid_references(offline: Offline, references: object, text: str) -> None:

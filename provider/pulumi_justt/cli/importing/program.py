@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pulumi_justt.api.models import SOURCES
 from pulumi_justt.cli.importing.plan import Import, Plan
 from pulumi_justt.cli.importing.program_text import Items, call, quoted, rendered
 from pulumi_justt.credentials import CREDENTIAL_TYPES
@@ -30,6 +31,11 @@ def _resource(each: Import, default_account: str | None) -> Iterator[str]:
             arguments["credentials"] = _credentials(each)
         elif known.name in each.inputs and known.origin == "program":
             arguments[known.argument] = _literal(each.inputs[known.name])
+    source = each.inputs["source"]
+    if source not in SOURCES:
+        arguments["source"] = call("justt.UnlistedSource", quoted(source))
+        if each.answer.secret_type in CREDENTIAL_TYPES:
+            arguments.pop("allow_unlisted")
     if each.candidate.account == default_account:
         arguments.pop("reference_account_id", None)
     resource = call("justt.PaymentIntegration", quoted(each.resource_name), **arguments)

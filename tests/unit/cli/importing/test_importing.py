@@ -384,8 +384,11 @@ def test_the_account_of_an_answer_wins(
         ({"resource_name": ["x"]}, "resource_name: must be text"),
         ({"resource_name": "-x"}, "resource_name: must begin with a letter or digit"),
         ({"resource_name": "taken"}, "resource_name: there is already a resource 'taken'"),
-        ({"external_identifier": "x" * 256}, "external_identifier: must have at most 255 characters, has 256"),
-        ({"integration_name": ["x"]}, "integration_name: must be text, got [1 of item]"),
+        (
+            {"external_identifier": "x" * 256},
+            "external_identifier: must have at most 255 characters, has 256: shorten it",
+        ),
+        ({"integration_name": ["x"]}, "integration_name: must be text, got a list: give one text"),
         ({"merchant_account_codes": "x"}, "merchant_account_codes: must be a list of strings"),
         ({"reference_account_id": "a b"}, "reference_account_id: must be visible ASCII without spaces"),
         ({"credentials": "ApiKeyOnl"}, "credentials: must be one of ApiKeyOnly, "),
@@ -493,12 +496,12 @@ def test_an_unlisted_source_and_secret_type_are_imported(project: FakePulumi, th
     ) in result.stdout
 
 
-def test_an_unlisted_source_needs_allow_unlisted(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
-    """For an unlisted source with listed credentials, the generated program has `allow_unlisted=True`."""
+def test_an_unlisted_source_has_its_class(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
+    """For an unlisted source with listed credentials, the generated program has an `UnlistedSource`, and no flag."""
     result = project.run("import", "--answers", answers({theirs("shopify"): STRIPE}), "--yes")
     assert result.exit_code == 0, result.stderr
-    assert '    source="shopify",\n' in result.stdout
-    assert "    allow_unlisted=True,\n" in result.stdout
+    assert '    source=justt.UnlistedSource("shopify"),\n' in result.stdout
+    assert "allow_unlisted" not in result.stdout
 
 
 def test_two_names_for_one_configuration_key_are_refused(project: FakePulumi, theirs: Theirs, answers: Answers) -> None:
