@@ -99,7 +99,8 @@ def test_a_misspelt_source_fails_the_test_with_the_providers_error() -> None:
     """A misspelt source raises an error with the text that a preview shows, and the name of the resource."""
     assert refusal(lambda: minimal(source="strpe")) == (
         "PaymentIntegration 'stripe': source: 'strpe' is not in Justt's list (stripe, braintree, paypal, adyen, "
-        "justt_sandbox) (did you mean 'stripe'?). If Justt accepts it now, set allow_unlisted=True"
+        "justt_sandbox) (did you mean 'stripe'?). If Justt accepts it now, use "
+        "justt.UnlistedSource(...), or set allow_unlisted=True"
     )
 
 

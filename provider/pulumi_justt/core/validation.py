@@ -102,7 +102,7 @@ def _unlisted(
     else:
         hint = nearest(value, named, cutoff=_CUTOFF) or (nearest(value, listed) if is_like(value, listed) else "")
     # Quote the value only if it is like a known one, or a plain name. Anything else may be a secret in the wrong place.
-    is_shown = hint or (is_plain_name(value) and value not in secrets)
+    is_shown = value not in secrets and (hint or is_plain_name(value))
     quoted = repr(value) if is_shown else f"a text of {len(value)} characters"
     how = "use justt.UnlistedSource(...), or " if is_source else ""
     yield (

@@ -60,7 +60,7 @@ def run_list(folder: Path, base_url: str, **variables: str) -> Result:
     """Run `pulumi-justt list` in an empty folder."""
     environ = {"JUSTT_API_KEY": "a-key", "JUSTT_BASE_URL": base_url, **variables}
     done = subprocess.run(
-        [sys.executable, "-m", "pulumi_justt.cli", "list"],
+        [sys.executable, "-m", "pulumi_justt.cli", "list", "--environment", "production"],
         cwd=folder,
         env=environment.build(environ),
         capture_output=True,
