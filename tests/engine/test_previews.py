@@ -165,7 +165,7 @@ CASES: dict[str, dict[str, Case]] = {
         "unlisted-nested": replaced(
             'credentials=Unlisted(secret_type="OAUTH", payload={"id": kept, "both": {"a": kept, "b": rotated}}), '
             "allow_unlisted=True",
-            names="secretPayload.both.b",
+            names="secretPayload.both",
         ),
         "no-secret": unchanged('credentials=Hmac(hmac=kept, api_key=kept, merchant_code="M-1")'),
     },
@@ -395,7 +395,7 @@ CASES: dict[str, dict[str, Case]] = {
             'merchant_account_codes=Output.from_input(["b", "a"])',
             'merchant_account_codes=Output.from_input(["a", "b"])',
         ),
-        "codes-secret": replaced('merchant_account_codes=["a", rotated]', names="merchantAccountCodes[1]"),
+        "codes-secret": replaced('merchant_account_codes=["a", rotated]', names="merchantAccountCodes"),
         "codes-of-a-replaced": replaced('merchant_account_codes=["z", of("name")]', names="merchantAccountCodes"),
     },
 }

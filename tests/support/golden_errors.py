@@ -54,9 +54,5 @@ _SUMMARIES = {
     "error: update failed",
     "error: preview failed",
     "error: an unhandled error occurred: program exited with non-zero exit code: 1",
-    "error: Resource monitor has terminated, shutting down",
 }
-"""Lines of the engine and the SDK that end any failed command; a refresh and a destroy count as updates.
-
-The last one appears only if the engine stops before the program, which depends on timing.
-"""
+"""The engine's last line, for any command; a refresh and a destroy count as updates."""

@@ -373,8 +373,8 @@ def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("version", "reason"),
     [
-        ("1.26.5", "is not Go 1.26.6 or newer (go1.26.5), and no uv"),
-        ("?", "is not Go 1.26.6 or newer (go?), and no uv"),
+        ("1.25.10", "is not Go 1.25.11 or newer (go1.25.10), and no uv"),
+        ("?", "is not Go 1.25.11 or newer (go?), and no uv"),
     ],
 )
 def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None:
@@ -393,7 +393,7 @@ def test_a_missing_or_old_go_is_replaced_by_a_wheel(machine: Machine, old: str |
         machine.has_go(old)
     machine.has_uv("1.99.0")
     assert machine.cache / "bin" == machine.ensure()
-    reason = f"{machine.path}/go is not Go 1.26.6 or newer (go{old})" if old else "no go on PATH"
+    reason = f"{machine.path}/go is not Go 1.25.11 or newer (go{old})" if old else "no go on PATH"
     assert f"  {reason}: installing the wheel of Go, about 75 MB" in machine.messages
     options = machine.uv_log.read_text().split()
     assert options[:5] == ["pip", "install", "--quiet", "--system-certs", "--require-hashes"]
@@ -408,7 +408,7 @@ def test_a_missing_or_old_go_is_replaced_by_a_wheel(machine: Machine, old: str |
     ("version", "meanwhile", "reason"),
     [
         ("1.99.0", "echo 'no network' >&2; exit 2", "no go on PATH, and uv could not install it (no network)"),
-        ("1.26.0", ":", f"the Go of {go_build.LOCK} is not Go 1.26.6 or newer (go1.26.0)"),
+        ("1.25.0", ":", f"the Go of {go_build.LOCK} is not Go 1.25.11 or newer (go1.25.0)"),
     ],
 )
 def test_an_unusable_wheel_is_reported(machine: Machine, version: str, meanwhile: str, reason: str) -> None:
@@ -682,7 +682,7 @@ def test_nothing_available_says_what_to_install(machine: Machine) -> None:
         "  4. build with Go: no go on PATH, and no uv on PATH to install it",
         "Install one of these and run this again:",
         "  the Pulumi CLI 3.254.0 or newer: https://www.pulumi.com/docs/install/",
-        "  Go 1.26.6 or newer, to build the CLI: https://go.dev/doc/install",
+        "  Go 1.25.11 or newer, to build the CLI: https://go.dev/doc/install",
     ]
 
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pulumi/pulumi/pkg/v3/auth/credentialhelper"
 	"github.com/pulumi/pulumi/pkg/v3/backend/httpstate"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/esc"
@@ -17,7 +16,6 @@ type Options struct {
 	ParentPath, UserAgent string
 	Colors                colors.Colorization
 	Login                 httpstate.LoginManager
-	CredentialHelpers     *credentialhelper.Session
 }
 
 // PrepareOptions has the fields that the callers set.
