@@ -259,8 +259,11 @@ _WHOLE = {
     "core.journal.folder.JournalFolder._read": _JOURNAL,
     "core.journal.folder.JournalFolder._write": _JOURNAL,
     "core.journal.folder.JournalFolder._unlink": _JOURNAL,
-    "core.journal.folder.JournalFolder._warn_of_no_folder": _JOURNAL,
-    "core.journal.changes.ChangeRecords.record": _JOURNAL,
+    "core.journal.folder.NO_FOLDER": _JOURNAL,
+    "core.journal.changes.ChangeRecords.record": (
+        "warning: `pulumi-justt log` will not show all that this command creates and deactivates: {text}. This command "
+        "continues. …"
+    ),
     "core.journal.changes.ChangeRecords.changes": "warning: {text}. The changes in it are not shown.",
     "core.journal.holders.HolderRecords.unusable_adoption": _JOURNAL,
     "core.journal.journal.Journal.move": _JOURNAL,

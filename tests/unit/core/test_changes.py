@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -134,9 +134,27 @@ def test_a_create_that_sends_nothing_is_not_recorded(tmp_path: Path) -> None:
     assert recorded(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["", "changes"])
-def test_a_problem_with_the_folder_fails_no_call(tmp_path: Path, place: str) -> None:
-    """If a change can't be recorded, creates and deletes succeed, and one warning says why."""
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize(("action", "outcome"), [("create", "unknown"), ("deactivate", "failed")])
+def test_an_interrupted_change_is_recorded(
+    tmp_path: Path, action: Literal["create", "deactivate"], outcome: str, error: type[BaseException]
+) -> None:
+    """After Ctrl-C or an error inside the package, the request may have been sent, so the change is recorded."""
+    with pytest.raises(error), Journal(tmp_path).recording(replace(MADE, action=action)):
+        raise error
+
+    assert [each.outcome for each in recorded(tmp_path)] == [outcome]
+
+
+LOST = "`pulumi-justt log` will not show all that this command creates and deactivates"
+
+
+@pytest.mark.parametrize(("place", "warned"), [("", "the journal of creates can't be relied on"), ("changes", LOST)])
+def test_a_problem_with_the_folder_fails_no_call(tmp_path: Path, place: str, warned: str) -> None:
+    """If a change can't be recorded, creates and deletes succeed, and one warning says why.
+
+    If the rest of the journal works, the warning says that only `pulumi-justt log` is incomplete.
+    """
     taken = tmp_path / "journal" / place
     taken.parent.mkdir(exist_ok=True)
     taken.write_text("a user's file")
@@ -149,8 +167,17 @@ def test_a_problem_with_the_folder_fails_no_call(tmp_path: Path, place: str) -> 
     core.delete("id-1", RECORDED)
 
     (warning,) = lines
-    assert warning.startswith(f"warning: the journal of creates can't be relied on: {tmp_path}")
+    assert warning.startswith(f"warning: {warned}: {tmp_path}")
     assert taken.read_text() == "a user's file"
+
+
+def test_a_delete_without_a_journal_warns_of_the_log_only() -> None:
+    """A delete needs the journal for `pulumi-justt log` only, so the warning names nothing else."""
+    lines: list[str] = []
+    Scripted([record("PENDING")], session=Session(URL, Journal(None, Log(lines.append)))).core.delete("id-1", RECORDED)
+
+    (warning,) = lines
+    assert warning.startswith(f"warning: {LOST}: neither JUSTT_STATE_DIR nor HOME is set to an absolute path.")
 
 
 def test_a_line_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:

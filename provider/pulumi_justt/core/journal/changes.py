@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from pulumi_justt.core.journal.folder import JournalFolder, append_line, bytes_of, digest, make_folder
+from pulumi_justt.core.journal.folder import NO_FOLDER, JournalFolder, append_line, bytes_of, digest, make_folder
 from pulumi_justt.core.journal.records import Change, as_change
 from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestError
 
@@ -30,19 +30,28 @@ _MAX_BYTES = 32_000_000
 class ChangeRecords(JournalFolder):
     """The changes in the journal."""
 
+    _has_lost_change = False
+
     @contextlib.contextmanager
     def recording(self, change: Change, failures: type[JusttError] = RequestError) -> Iterator[Change]:
         """Record *change* when the `with` block ends. If the block raises an error, the outcome is a failure.
 
+        If it is interrupted, or fails with an error inside the package, the request may have been sent.
+
         Args:
             change: The change with its expected outcome. The block corrects the outcome and adds what it learns.
-            failures: The errors to record. For any other error, nothing is recorded: no request was sent.
+            failures: The errors to record. Another `JusttError` is not recorded: nothing was created or deactivated.
         """
         try:
             yield change
-        except failures as error:
-            change.outcome = "unknown" if isinstance(error, CreateOutcomeUnknown) else "failed"
-            change.error_id = error.error_id if isinstance(error, RequestError) else change.error_id
+        except JusttError as error:
+            if isinstance(error, failures):
+                change.outcome = "unknown" if isinstance(error, CreateOutcomeUnknown) else "failed"
+                change.error_id = error.error_id if isinstance(error, RequestError) else change.error_id
+                self.record(change)
+            raise
+        except BaseException:
+            change.outcome = "unknown" if change.action == "create" else "failed"
             self.record(change)
             raise
         self.record(change)
@@ -50,7 +59,7 @@ class ChangeRecords(JournalFolder):
     def record(self, change: Change) -> None:
         """Record a change that this command has made now. A problem with the folder is a warning and no error."""
         if self.folder is None:
-            self._warn_of_no_folder()
+            self._warn_of_lost_change(NO_FOLDER)
             return
         path = self.folder / "changes" / f"{digest(self.command)}.jsonl"
         change.at = self.now()
@@ -67,7 +76,21 @@ class ChangeRecords(JournalFolder):
                     self._drop_old_changes(path.parent)
                 append_line(path, line)
         except OSError as error:
-            self._warn_once(f"{path.parent} can't be written ({error.strerror})")
+            self._warn_of_lost_change(f"{path.parent} can't be written ({error.strerror})")
+
+    def _warn_of_lost_change(self, reason: str) -> None:
+        """Warn once that a change could not be recorded, unless the user knows that the journal can't be used.
+
+        Warns:
+            warning: A create or a deactivation could not be recorded for `pulumi-justt log`.
+        """
+        with self._lock:
+            is_known, self._has_lost_change = self._has_warned or self._has_lost_change, True
+        if not is_known:
+            self._log.warning(
+                f"`pulumi-justt log` will not show all that this command creates and deactivates: {reason}. This "
+                "command continues. Make the folder usable, or set JUSTT_STATE_DIR to another one."
+            )
 
     def changes(self) -> Iterator[tuple[str, Change]]:
         """Yield each recorded change with the digest of the name of its command.

@@ -19,6 +19,7 @@ from pulumi_justt.log import SILENT, Log
 
 __all__ = [
     "MAX_COMMAND_SECONDS",
+    "NO_FOLDER",
     "JournalFolder",
     "append_line",
     "bytes_of",
@@ -34,6 +35,9 @@ MAX_COMMAND_SECONDS = 2 * 86_400.0
 A running process may need its files for that long: ended adoptions, incomplete files, and snapshots that its later
 intents will name.
 """
+
+NO_FOLDER = "neither JUSTT_STATE_DIR nor HOME is set to an absolute path"
+"""Why a journal has no folder."""
 
 _VERSION = 1
 
@@ -140,7 +144,7 @@ class JournalFolder:
             is_exclusive: Whether to leave an existing file as it is.
         """
         if path is None or self.folder is None:
-            self._warn_of_no_folder()
+            self._warn_once(NO_FOLDER)
             return False
         with self._lock:
             is_first, self._has_written = not self._has_written, True
@@ -167,9 +171,6 @@ class JournalFolder:
             pass
         except OSError as error:
             self._warn_once(f"{path} can't be removed ({error.strerror})")
-
-    def _warn_of_no_folder(self) -> None:
-        self._warn_once("neither JUSTT_STATE_DIR nor HOME is set to an absolute path")
 
     def _warn_once(self, reason: str) -> None:
         """Warn once that the journal can't be relied on.
