@@ -247,6 +247,7 @@ class Intents:
             # A preview creates nothing. If the user has decided with `recover`, the create carries that out.
             and (intent.urn not in seen or (intent.urn in self._left_to_create and not intent.decision))
             and intent.command != self._journal.command
+            and intent.urn not in self._warned
             # The engine stores nearly every result of a command that ends normally. A warning about these would appear
             # in each preview that removes a resource from the program. `doctor` shows those intents.
             and not self._journal.is_likely_stored(intent)

@@ -706,7 +706,8 @@ def test_a_preview_after_a_killed_create_names_recover(
 ) -> None:
     """A command that only previews the create of a killed run ends with a warning that names `recover`.
 
-    There is no warning if the command starts the create, if the user has decided already, or if the state has it.
+    There is no warning if the command starts the create, if the user has decided already, or if the state has it. If
+    `preview --refresh` replaces the resource, it warns once.
     """
 
     def ended(process: Process) -> list[str]:
@@ -725,6 +726,14 @@ def test_a_preview_after_a_killed_create_names_recover(
     stored = Process(vendor, state=tmp_path)
     stored.creator.intents.note_stored("urn:a", {"source": "stripe"})
     assert ended(stored) == []
+
+    replaced = Process(vendor, state=tmp_path)
+    replaced.creator.intents.note_stored("urn:a", {"source": "stripe"})
+    (intent,) = replaced.journal.intents()
+    replaced.creator.intents.warn_at_end("the old integration", intent)
+    replaced.creator.intents.note_stored("urn:a", {})
+    (warning,) = ended(replaced)
+    assert warning.startswith("warning: the old integration: an earlier run ")
 
     if after != "sent":
         failed = rerun(vendor, tmp_path)
