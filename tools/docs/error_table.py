@@ -215,6 +215,10 @@ _NO_CONNECTION = "no connection ({text})"
 _JOURNAL = "warning: the journal of creates can't be relied on: {text}. This command continues. …"
 _INTEGRATION = "{verdict}: integration of <stack>: <name> (<id>) {phrase}"
 _UNUSUAL = "{verdict}: credentials of <stack>: <name> (<id>) {phrase}"
+_STILL_ACTIVE = "warning: integration <id> may still be active: {text}. Run …"
+_UNKNOWN_ID = (
+    "warning: Justt may have created an integration whose id is unknown, named '<name>'. {text} Look at Justt …"
+)
 _RELEASED = "note: <the integration>: {text}, so it is released and stays as it is at Justt."
 _CALL_OF_CLI = "{text} of <the stack>: `<the command>` said: <its words>. <remediation>"
 _WHOLE = {
@@ -293,10 +297,10 @@ _WHOLE = {
     "cli.intents.describe": "finding: journal of <stack>: <resource>: {text} Its journal file is <file>.",
     "cli.list.records.collect": "warning: {text}",
     "cli.log.entries.collect": "warning: {text}",
-    "cli.verify.lifecycle.Verification._stop": "warning: integration <id> may still be active: {text}. Run …",
-    "cli.verify.lifecycle.Verification._candidates": (
-        "warning: Justt may have created an integration whose id is unknown, named '<name>'. {text} Look at Justt …"
-    ),
+    "cli.verify.lifecycle.Verification._stop": _STILL_ACTIVE,
+    "the command was interrupted": _STILL_ACTIVE,
+    "cli.verify.lifecycle.Verification._find_candidates": _UNKNOWN_ID,
+    "The account was not listed after that.": _UNKNOWN_ID,
     "cli.stacks._REMEDIATIONS": "<operation>: `<the command>` said: <its words>. {text}",
     "Run it by hand.": "<operation>: `<the command>` said: <its words>. {text}",
     "asking for the name": _CALL_OF_CLI,

@@ -173,7 +173,7 @@ def _show_integrations(run: Verification) -> None:
     inactive = [integration_id for integration_id, is_inactive in run.integrations.items() if is_inactive]
     if inactive:
         rendering.note(f"INACTIVE now: {', '.join(inactive)}.")
-    for warning in run.warnings:
+    for warning in run.warnings():
         rendering.note(warning)
 
 

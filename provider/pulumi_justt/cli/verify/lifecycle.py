@@ -29,6 +29,7 @@ from pulumi_justt.errors import (
     CreateOutcomeUnknown,
     JusttError,
     RequestError,
+    RequestFailed,
     RequestRefused,
     UnexpectedResponse,
     describe_type,
@@ -42,7 +43,7 @@ _WAIT_SECONDS = 30.0
 
 _POLL_SECONDS = 2.0
 _OPERATION = "verifying Justt's API"
-_OK, _CREATED, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 201, 400, 401, 403, 404
+_OK, _CREATED, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _INTERNAL_ERROR = 200, 201, 400, 401, 403, 404, 500
 
 
 @dataclass(repr=False)
@@ -62,7 +63,6 @@ class Verification(Unpicklable):
         identifier: The external identifier and the name of the integrations that the run creates.
         integrations: Whether each integration that the run created is INACTIVE, by id.
         has_unknown_create: Whether the outcome of a create is unknown.
-        warnings: What the run has left behind, and what to do about it.
     """
 
     client: JusttClient
@@ -75,8 +75,10 @@ class Verification(Unpicklable):
     identifier: str = field(default_factory=lambda: f"pulumi-justt-verify-{secrets.token_hex(4)}")
     integrations: dict[str, bool] = field(default_factory=dict)
     has_unknown_create: bool = False
-    warnings: list[str] = field(default_factory=list)
     _before: Listing | None = None
+    _problems: dict[str, str] = field(default_factory=dict)
+    """Why an integration may still be active, by id."""
+    _candidates: str = "The account was not listed after that."
     _unread_response: bytes = b""
     """The response to a create that has no documented form."""
 
@@ -108,25 +110,36 @@ class Verification(Unpicklable):
             self.clean_up()
 
     def clean_up(self) -> None:
-        """Deactivate the integrations that are not known to be INACTIVE, and add a warning for each that remains.
+        """Deactivate the integrations that are not known to be INACTIVE. `warnings` then names each that remains."""
+        if self.has_unknown_create:
+            self._candidates = self._find_candidates()
+        for integration_id in self._active():
+            if problem := self._stop(integration_id):
+                self._problems[integration_id] = problem
+
+    def warnings(self) -> list[str]:
+        """Return what the run has left behind, and what to do about it. That is known even if Ctrl-C ends `clean_up`.
 
         Warns:
             warning: An integration may still be active, or the outcome of a create is unknown.
         """
-        candidates = self._candidates() if self.has_unknown_create else ""
-        for integration_id in [each for each, is_inactive in self.integrations.items() if not is_inactive]:
-            if problem := self._stop(integration_id):
-                self.warnings.append(
-                    f"warning: integration {integration_id} may still be active: {problem}. Run `pulumi-justt verify "
-                    f"--environment sandbox --deactivate {integration_id}`. If that fails too, ask Justt to deactivate "
-                    "it."
-                )
-        if self.has_unknown_create:
-            self.warnings.append(
-                f"warning: Justt may have created an integration whose id is unknown, named {self.identifier!r}. "
-                f"{candidates} Look at Justt for that name. If it is there, run `pulumi-justt verify --environment "
-                "sandbox --deactivate ID` with its id."
+        warnings = []
+        for integration_id in self._active():
+            problem = self._problems.get(integration_id, "the command was interrupted")
+            warnings.append(
+                f"warning: integration {integration_id} may still be active: {problem}. Run `pulumi-justt verify "
+                f"--environment sandbox --deactivate {integration_id}`. If that fails too, ask Justt to deactivate it."
             )
+        if self.has_unknown_create:
+            warnings.append(
+                f"warning: Justt may have created an integration whose id is unknown, named {self.identifier!r}. "
+                f"{self._candidates} Look at Justt for that name. If it is there, run `pulumi-justt verify "
+                "--environment sandbox --deactivate ID` with its id."
+            )
+        return warnings
+
+    def _active(self) -> list[str]:
+        return [each for each, is_inactive in self.integrations.items() if not is_inactive]
 
     def _first_create(self) -> str:
         """Create the integration that the facts are tried with, and return its id.
@@ -182,6 +195,10 @@ class Verification(Unpicklable):
             with self.journal.recording(planned) as change:
                 created = self.client.create_integration(inputs).integration_id
                 change.integration_id = created
+                is_new = created not in self.integrations and (
+                    self._before is None or created not in self._before.records
+                )
+                change.outcome = "created" if is_new else "failed"
         except CreateOutcomeUnknown:
             self._unread_response = self.attempts[-1].content
             raise
@@ -189,10 +206,10 @@ class Verification(Unpicklable):
             self.has_unknown_create = False
             raise
         # If Justt returns an integration that existed before, it is not this run's.
-        if self._before is None or created not in self._before.records:
-            self.integrations.setdefault(created, False)
+        if is_new:
+            self.integrations[created] = False
+            self.show_line(f"Created integration {created}.")
         self.has_unknown_create = False
-        self.show_line(f"Created integration {created}.")
         return created
 
     def _read_new(self, integration_id: str) -> None:
@@ -209,7 +226,11 @@ class Verification(Unpicklable):
             self.facts["pendingFirst"].judge(status == "PENDING", status)
 
     def _read_nothing(self, name: str, unknown: str, statuses: Collection[int]) -> None:
-        """Read an id that doesn't exist, and judge that a fact holds if Justt answers with one of *statuses*."""
+        """Read an id that doesn't exist, and judge that a fact holds if Justt answers with one of *statuses*.
+
+        Raises:
+            RequestError: There was no usable response, and not because Justt can't handle the id.
+        """
         fact = self.facts[name]
         try:
             self._read(unknown)
@@ -217,8 +238,10 @@ class Verification(Unpicklable):
         except RequestRefused as refused:
             fact.judge(refused.is_of_api and refused.status in statuses, _response(refused))
             self._judge_error()
-        except UnexpectedResponse as unexpected:
-            fact.judge(False, _response(unexpected))
+        except (UnexpectedResponse, RequestFailed) as error:
+            if isinstance(error, RequestFailed) and self._status != _INTERNAL_ERROR:
+                raise
+            fact.judge(False, _response(error))
 
     def _use_again(self, name: str, first: str) -> None:
         """Create another integration with the identifier of the *first* one."""
@@ -303,7 +326,7 @@ class Verification(Unpicklable):
             return f"{problem}, and shows it as {status}"
         return problem
 
-    def _candidates(self) -> str:
+    def _find_candidates(self) -> str:
         """Return a sentence with the integrations that a create with an unknown outcome may have made.
 
         If the response to the create has the id of one of them, that one is added to `integrations` instead.
@@ -314,8 +337,8 @@ class Verification(Unpicklable):
             return f"The account could not be listed: {_response(error)}."
         known = {*self.integrations, *(self._before.records if self._before else ())}
         new = [each for each, record in now.items() if record.source == self.source and each not in known]
-        own = [each for each in new if self._before and each.encode() in self._unread_response]
-        if own:
+        own = [each for each in new if self._before and _has_word(self._unread_response, each)]
+        if len(own) == 1:
             self.integrations[own[0]] = self.has_unknown_create = False
         return f"New integrations of this source since this command began: {', '.join(new) or 'none so far'}."
 
@@ -392,6 +415,11 @@ def _response(error: JusttError) -> str:
     if not isinstance(error, RequestError):
         return str(error)
     return f"{error.response} (errorId {error.error_id})" if error.error_id else error.response
+
+
+def _has_word(text: bytes, word: str) -> bool:
+    """Return whether *text* has *word* other than as a part of a longer word. An id may be a short number."""
+    return re.search(rb"(?<![\w-])" + re.escape(word.encode()) + rb"(?![\w-])", text) is not None
 
 
 def _now() -> str:

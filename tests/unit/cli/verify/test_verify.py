@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -204,10 +205,12 @@ class Vendor:
 
     Args:
         changes: Called with each request and its answer; returns the answer to send instead, or None for the same one.
+        folder: The folder of the journal.
     """
 
     changes: Callable[[httpx.Request, httpx.Response], httpx.Response | None]
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer a request."""
@@ -235,7 +238,7 @@ class Vendor:
         settings = Settings.load({"environment": "sandbox", "apiKey": "a-key"}, {})
         transport = httpx.MockTransport(self)
         client = JusttClient(settings, observe=attempts.append, transport=transport, sleep=lambda _: None)
-        return Verification(client, attempts, Journal(None), "justt_sandbox", None, lambda _: None)
+        return Verification(client, attempts, Journal(self.folder), "justt_sandbox", None, lambda _: None)
 
 
 def refusal(status: int, **more: object) -> httpx.Response:
@@ -284,6 +287,7 @@ HTML = httpx.Response(404, text="<html>")
         (numbered("GET", "list", {1: lambda a: httpx.Response(200, json={"data": a.json()})}), {"listForm"}),
         (numbered("GET", "list", dict.fromkeys(ALWAYS, lambda _: httpx.Response(200, json={}))), {"listForm"}),
         (numbered("GET", "one", {2: lambda _: refusal(400)}), {"unknownId"}),
+        (numbered("GET", "one", dict.fromkeys(range(3, 12), lambda _: refusal(500))), {"invalidId"}),
         (numbered("GET", "one", {3: lambda _: refusal(400)}), set()),
         (numbered("GET", "one", {3: lambda _: refusal(403)}), {"invalidId"}),
         (numbered("GET", "one", {2: lambda _: HTML}), {"unknownId", "errorForm"}),
@@ -307,11 +311,14 @@ def test_each_fact_can_differ(
     assert {fact.name for fact in run.facts.values() if fact.verdict == "differs"} == differs
     assert {each["status"] for each in vendor.records.values()} == {"INACTIVE"}
     assert run.integrations == dict.fromkeys(vendor.records, True)
-    assert run.warnings == []
+    assert run.warnings() == []
 
 
-def test_one_id_for_two_creates() -> None:
-    """If a second create returns the id of the first one, the identifier can't be used twice."""
+def test_one_id_for_two_creates(tmp_path: Path) -> None:
+    """If a second create returns the id of the first one, the identifier can't be used twice.
+
+    Justt has created one integration, so the journal has one.
+    """
     first: list[httpx.Response] = []
 
     def change(request: httpx.Request, answer: httpx.Response) -> httpx.Response | None:
@@ -322,7 +329,7 @@ def test_one_id_for_two_creates() -> None:
             return first[0]
         return None
 
-    vendor = Vendor(change)
+    vendor = Vendor(change, folder=tmp_path)
     run = vendor.verification()
     run.run()
 
@@ -331,6 +338,7 @@ def test_one_id_for_two_creates() -> None:
         "useAfterDeactivation",
     }
     assert len(run.integrations) == 1
+    assert [change.outcome for _, change in run.journal.changes()].count("created") == 1
 
 
 def test_an_existing_integration_is_not_touched() -> None:
@@ -368,9 +376,60 @@ def test_ctrl_c_leaves_nothing_active(number: int) -> None:
     active = [each for each, record in vendor.records.items() if record["status"] != "INACTIVE"]
     assert run.has_unknown_create == (methods == ["POST"])
     assert len(active) == (1 if run.has_unknown_create else 0)
-    assert len(run.warnings) == len(active)
+    assert len(run.warnings()) == len(active)
     for integration_id in active:
-        assert f"since this command began: {integration_id}. Look at Justt" in run.warnings[0]
+        assert f"since this command began: {integration_id}. Look at Justt" in run.warnings()[0]
+
+
+@pytest.mark.parametrize("number", range(2, 14))
+def test_a_second_ctrl_c_ends_the_command_with_what_remains(number: int) -> None:
+    """If Ctrl-C also ends the deactivations, a warning names each integration that may still be active."""
+    count = itertools.count(1)
+
+    def change(_: httpx.Request, __: httpx.Response) -> None:
+        if next(count) >= number:
+            raise KeyboardInterrupt
+
+    vendor = Vendor(change)
+    run = vendor.verification()
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+
+    known = [each for each, is_inactive in run.integrations.items() if not is_inactive]
+    active = {each for each, record in vendor.records.items() if record["status"] != "INACTIVE"}
+    assert len(run.warnings()) == len(known) + run.has_unknown_create > 0
+    assert active - {*known} == set() or run.has_unknown_create
+    for integration_id, warning in zip(known, run.warnings(), strict=False):
+        assert f"integration {integration_id} may still be active: the command was interrupted. Run " in warning
+    if run.has_unknown_create:
+        assert "The account was not listed after that. Look at Justt for that name." in run.warnings()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "stopped"),
+    [('{"made": 7}', {"7"}), ('{"made": 70}', set()), ('{"made": "7-a"}', set()), ('{"made": [7, 8]}', set())],
+)
+def test_only_an_id_that_the_response_names_is_deactivated(text: str, stopped: set[str]) -> None:
+    """If the response to a create has no documented form, a new integration is this run's only if it has just its id.
+
+    Another writer of the sandbox may have created the others.
+    """
+
+    def change(request: httpx.Request, _: httpx.Response) -> httpx.Response | None:
+        if request.method != "POST":
+            return None
+        for made in ("7", "8"):
+            vendor.records[made] = {"integrationId": made, "source": "justt_sandbox", "status": "PENDING"}
+        return httpx.Response(201, text=text)
+
+    vendor = Vendor(change)
+    run = vendor.verification()
+    with pytest.raises(RequestError):
+        run.run()
+
+    assert {name for name, record in vendor.records.items() if record["status"] == "INACTIVE"} == stopped
+    assert {*run.integrations} == stopped
+    assert run.has_unknown_create == (not stopped)
 
 
 def test_an_outage_ends_the_run() -> None:
