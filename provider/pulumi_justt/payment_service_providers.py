@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from pulumi_justt.credentials import ApiKey, ApiKeyOnly, BasicAuth, CredentialType, Hmac, PublicSecretKey
+from pulumi_justt.errors import nearest
 
-__all__ = ["NAMES", "PROVIDERS", "Fact", "Origin", "PaymentServiceProvider", "provider_of"]
+__all__ = ["NAMES", "PROVIDERS", "Fact", "Origin", "PaymentServiceProvider", "nearest_name", "provider_of"]
 
 Origin: TypeAlias = Literal["Justt", "the PSP", "inferred"]
 """Who documents a fact. Without a document, it is inferred from names of fields and from how other vendors do it."""
@@ -178,7 +179,18 @@ justt_sandbox paynearme get_net bbva coinflow
 NAMES: Final = tuple(dict.fromkeys([*(each.source for each in PROVIDERS), *_OF_CHARGEBACKS.split()]))
 """Every PSP that Justt names in any document, in its spelling. Most of them are no listed source of an integration."""
 
+_CUTOFF = 0.8
+
 
 def provider_of(source: object) -> PaymentServiceProvider | None:
     """Return what is known about the PSP of a source, or None."""
     return next((each for each in PROVIDERS if source in (each.source, *each.other_sources)), None)
+
+
+def nearest_name(source: str) -> str:
+    """Return a hint such as ` (did you mean 'worldpay'?)`, or an empty text if no name of `NAMES` is similar.
+
+    The similarity must be high: there are many names, Justt may accept a source that it names nowhere, and the text may
+    be a secret in the wrong place.
+    """
+    return nearest(source, NAMES, cutoff=_CUTOFF)

@@ -6,7 +6,7 @@ import pytest
 
 from pulumi_justt.api.models import SOURCES
 from pulumi_justt.credentials import CREDENTIAL_TYPES
-from pulumi_justt.payment_service_providers import NAMES, PROVIDERS, PaymentServiceProvider, provider_of
+from pulumi_justt.payment_service_providers import NAMES, PROVIDERS, PaymentServiceProvider, nearest_name, provider_of
 
 each_provider = pytest.mark.parametrize("psp", PROVIDERS, ids=lambda psp: psp.name)
 
@@ -52,3 +52,17 @@ def test_a_provider_is_found_by_each_of_its_sources(source: object, name: str | 
     found = provider_of(source)
 
     assert (found and found.name) == name
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("wordpay", " (did you mean 'worldpay'?)"),
+        ("payu_latam", " (did you mean 'payu-latam'?)"),
+        ("word", ""),
+        ("rk_live_zen", ""),
+    ],
+)
+def test_only_a_very_similar_name_is_suggested(source: str, hint: str) -> None:
+    """A text that merely has a part of a name may be a secret, so nothing is suggested."""
+    assert nearest_name(source) == hint

@@ -390,6 +390,7 @@ _HINT = "[ (did you mean <another>?)]"
 _WORDS_OF_A_LABEL = 3
 _CALLS = {
     "nearest": _HINT,
+    "nearest_name": _HINT,
     "quoted": "<what was given>",
     "shown_key": "<name>",
     "describe_type": "<shape>",
@@ -811,7 +812,7 @@ class Source:
         return next(iter(texts)) if len(texts) == 1 else f"[{' | '.join(_unbracketed(text) for text in texts if text)}]"
 
     def _is_hint(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Call) and _last_name(node.func) == "nearest"
+        return isinstance(node, ast.Call) and _CALLS.get(_last_name(node.func)) == _HINT
 
     def _is_traced(self, node: ast.expr) -> bool:
         """Return whether *node* passes on a text that is listed by itself, here or in errors.py."""

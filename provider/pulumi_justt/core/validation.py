@@ -11,13 +11,10 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.state import Properties, invalid, other_environment
 from pulumi_justt.errors import is_like, nearest
-from pulumi_justt.payment_service_providers import NAMES
+from pulumi_justt.payment_service_providers import NAMES, nearest_name
 from pulumi_justt.values import COLORED, is_colored, is_plain_name
 
 __all__ = ["moves", "validate"]
-
-_CUTOFF = 0.8
-"""The similarity to a name that Justt uses elsewhere: high, since there are many and a secret must not be quoted."""
 
 
 def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
@@ -37,7 +34,7 @@ def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
     secret_type, payload, referred = (known.get(name) for name in ("secretType", "secretPayload", "secretReferences"))
     secrets = [*payload.values()] if isinstance(payload, Mapping) else []
     if not may_be_unlisted:
-        yield from _unlisted("source", known.get("source"), SOURCES, secrets, NAMES)
+        yield from _unlisted("source", known.get("source"), SOURCES, secrets)
         yield from _unlisted("credentials", secret_type, credentials.CREDENTIAL_TYPES, secrets)
     if any(path.partition(".")[0] == "secretReferences" for path in unknown):
         yield "credentials", "a reference must be known when the program runs, not only after the update"
@@ -82,7 +79,7 @@ def _argument(path: str) -> str:
 
 
 def _unlisted(
-    name: str, value: object, listed: Collection[str], secrets: Collection[object], named: Collection[str] = ()
+    name: str, value: object, listed: Collection[str], secrets: Collection[object]
 ) -> Iterator[tuple[str, str]]:
     """Refuse a text that is not in one of Justt's lists.
 
@@ -91,16 +88,16 @@ def _unlisted(
         value: Its value.
         listed: The list.
         secrets: The values of the credential, which no error may quote.
-        named: Other texts that Justt names elsewhere.
     """
     if not isinstance(value, str) or not value or value in listed:
         return
     is_source = name == "source"
     what = "" if is_source else "the secret type "
-    if value in named:
+    elsewhere = nearest_name(value) if is_source else ""
+    if is_source and value in NAMES:
         hint = ", but Justt names it in other documents"
     else:
-        hint = nearest(value, named, cutoff=_CUTOFF) or (nearest(value, listed) if is_like(value, listed) else "")
+        hint = elsewhere or (nearest(value, listed) if is_like(value, listed) else "")
     # Quote the value only if it is like a known one, or a plain name. Anything else may be a secret in the wrong place.
     is_shown = value not in secrets and (hint or is_plain_name(value))
     quoted = repr(value) if is_shown else f"a text of {len(value)} characters"

@@ -7,13 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from pulumi_justt.cli.doctor.checks import Check, Patient, Verdict
 from pulumi_justt.cli.state import Recorded, State
 from pulumi_justt.credentials import CREDENTIAL_TYPES
-from pulumi_justt.errors import nearest
-from pulumi_justt.payment_service_providers import NAMES, provider_of
+from pulumi_justt.payment_service_providers import NAMES, nearest_name, provider_of
 
 __all__ = ["examine"]
-
-_CUTOFF = 0.8
-"""The similarity to a name that Justt uses. Justt may accept a source that it names nowhere."""
 
 
 def examine(patients: Iterable[Patient], wanted: Collection[str]) -> Iterator[Check]:
@@ -66,7 +62,7 @@ def _misspelt_source(recorded: Recorded) -> tuple[Verdict, str, str] | None:
     source = recorded.outputs.get("source")
     if not isinstance(source, str) or source in NAMES:
         return None
-    hint = nearest(source, NAMES, cutoff=_CUTOFF)
+    hint = nearest_name(source)
     if not hint:
         return None
     return (

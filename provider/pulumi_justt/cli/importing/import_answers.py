@@ -17,20 +17,18 @@ from pulumi_justt import references
 from pulumi_justt.cli import account_records, documents
 from pulumi_justt.credentials import CREDENTIAL_TYPES, CredentialType
 from pulumi_justt.errors import JusttError, nearest, quoted
+from pulumi_justt.payment_service_providers import provider_of
 from pulumi_justt.references import FileReference, Reference
 from pulumi_justt.schema import INTEGRATION, Property
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import is_visible_ascii, shown_key
 
-__all__ = ["ASKED", "CREDENTIAL_CLASSES", "USUAL", "Asker", "ImportAnswer", "ImportRefused", "PromptsStopped", "ask"]
-__all__ += ["is_identifier", "read_answers", "variable_of"]
+__all__ = ["ASKED", "CREDENTIAL_CLASSES", "Asker", "ImportAnswer", "ImportRefused", "PromptsStopped", "ask"]
+__all__ += ["is_identifier", "read_answers", "usual_class", "variable_of"]
 
 CREDENTIAL_CLASSES = {shape.__name__: shape for shape in CREDENTIAL_TYPES.values()}
 """The credential types that Justt documents, by the names of their classes."""
 _UNLISTED = "Unlisted"
-USUAL = {"stripe": "ApiKeyOnly", "adyen": "Hmac"}
-"""The credential type that the vendor's guides name for a source."""
-
 _OF_MANY_LINES = "privateKey"
 """A field that is too long to type, so the prompt asks for its file."""
 
@@ -136,6 +134,12 @@ class ImportAnswer(Unpicklable):
         }
 
 
+def usual_class(source: str) -> str | None:
+    """Return the name of the class of credentials that is usual for a source; None if that is not known."""
+    psp = provider_of(source)
+    return psp.credentials.__name__ if psp else None
+
+
 def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool) -> ImportAnswer:
     """Prompt for all values of an integration that the API does not return.
 
@@ -147,7 +151,7 @@ def ask(source: str, suggested_name: str, asker: Asker, *, is_by_reference: bool
     """
     name = asker.text("Resource name", suggested_name)
     properties = {each.name: _prompt_for_property(asker, each) for each in ASKED if each.is_required}
-    shape = CREDENTIAL_CLASSES[asker.choice("Credentials", list(CREDENTIAL_CLASSES), USUAL.get(source))]
+    shape = CREDENTIAL_CLASSES[asker.choice("Credentials", list(CREDENTIAL_CLASSES), usual_class(source))]
     fields = {
         wire: _prompt_for_field(asker, wire, f, name if is_by_reference else None)
         for wire, f in shape.wire_fields().items()

@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field
 from typing import Any
 
 from pulumi_justt.cli.importing.candidates import Candidate
-from pulumi_justt.cli.importing.import_answers import ASKED, CREDENTIAL_CLASSES, USUAL, is_identifier, variable_of
+from pulumi_justt.cli.importing.import_answers import ASKED, CREDENTIAL_CLASSES, is_identifier, usual_class, variable_of
 
 __all__ = ["template"]
 
@@ -54,7 +54,7 @@ def _entry(candidate: Candidate, default_account: str | None, kind: str) -> Iter
     for asked in ASKED:
         if asked.is_required:
             yield f"  {asked.argument}: {_EMPTY}"
-    usual = USUAL.get(record.source)
+    usual = usual_class(record.source)
     yield f"  credentials: {usual or _EMPTY}"
     yield "  fields:" if usual else "  fields: {}"
     for f in CREDENTIAL_CLASSES[usual].wire_fields().values() if usual else ():

@@ -869,6 +869,20 @@ def test_prompts_for_values(project: FakePulumi, theirs: Theirs, tmp_path: Path,
     assert '    merchant_account_codes=["a", "b"],\n' in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("source", "default"),
+    [("stripe", " [ApiKeyOnly]"), ("braintree", " [PublicSecretKey]"), ("paypal", " [BasicAuth]"), ("nuvei", "")],
+)
+def test_the_usual_credentials_are_the_default(
+    project: FakePulumi, simulator: SimulatorServer, theirs: Theirs, source: str, default: str
+) -> None:
+    """The prompt for the type of credentials offers the one that the table of the PSPs names for the source."""
+    simulator.options = replace(simulator.options, extra_sources=frozenset({"nuvei"}))
+    theirs(source)
+    prompt = project.run("import", answers="1\n\nshop-1\nShop\n").stderr.partition("Credentials ")[2]
+    assert prompt.partition(")")[2].partition(":")[0] == default
+
+
 def test_prompts_for_references(project: FakePulumi, theirs: Theirs) -> None:
     """With `--credentials from-env`, `import` prompts for the names of variables.
 
