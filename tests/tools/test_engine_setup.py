@@ -58,7 +58,7 @@ esac
 """
 UV = """#!/bin/sh
 PATH=/usr/bin:/bin
-echo "$*" >> '{log}'
+echo "$* $UV_DEFAULT_INDEX" >> '{log}'
 {meanwhile}
 while [ "$1" != --target ]; do shift; done
 mkdir -p "$2/go/bin"
@@ -388,14 +388,19 @@ def test_old_go_is_not_used(machine: Machine, version: str, reason: str) -> None
 
 @pytest.mark.parametrize("old", [None, "1.20.0"])
 def test_a_missing_or_old_go_is_replaced_by_a_wheel(machine: Machine, old: str | None) -> None:
-    """If Go is missing or too old, uv installs the wheel that the lock pins, once, and that Go builds the engine."""
+    """If Go is missing or too old, uv installs the wheel that the lock pins, once, and that Go builds the engine.
+
+    As with the other packages, uv uses the index of pip's variable.
+    """
+    machine.env["PIP_INDEX_URL"] = "https://index.example/simple"
     if old:
         machine.has_go(old)
     machine.has_uv("1.99.0")
     assert machine.cache / "bin" == machine.ensure()
     reason = f"{machine.path}/go is not Go 1.25.11 or newer (go{old})" if old else "no go on PATH"
     assert f"  {reason}: installing the wheel of Go, about 75 MB" in machine.messages
-    options = machine.uv_log.read_text().split()
+    *options, index = machine.uv_log.read_text().split()
+    assert index == "https://index.example/simple"
     assert options[:5] == ["pip", "install", "--quiet", "--system-certs", "--require-hashes"]
     assert options[-1] == str(machine.root / go_build.LOCK)
     shutil.rmtree(machine.cache)

@@ -120,7 +120,8 @@ def install_go(reason: str, lock: Path, store: Path, env: Mapping[str, str], say
     options = ("--quiet", "--system-certs", "--require-hashes", "--python", sys.executable)
     outcome = run(
         [str(uv), "pip", "install", *options, "--target", str(part), "--requirements", str(lock)],
-        env,
+        # The same index as in the Makefile.
+        {**env, "UV_DEFAULT_INDEX": env.get("UV_DEFAULT_INDEX") or env.get("PIP_INDEX_URL", "")},
         limit=LONG_SECONDS,
     )
     if outcome.code:
