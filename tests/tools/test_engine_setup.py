@@ -409,6 +409,19 @@ def test_a_missing_or_old_go_is_replaced_by_a_wheel(machine: Machine, old: str |
     assert not machine.uv_log.exists()
 
 
+def test_the_locked_uv_comes_before_the_users(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wheel of Go is installed with the uv beside Python, because the user's own uv may be too old."""
+    machine.has_uv("1.99.0")
+    locked = machine.home / "venv"
+    locked.mkdir()
+    shutil.move(machine.path / "uv", locked / "uv")
+    program(machine.path / "uv", SCRIPT + "echo \"unexpected argument '--system-certs'\"; exit 2\n")
+    monkeypatch.setattr(sys, "executable", str(locked / "python"))
+    for name, value in machine.env.items():
+        monkeypatch.setenv(name, value)
+    assert machine.cache / "bin" == engine.ensure(machine.root, say=machine.messages.append)
+
+
 @pytest.mark.parametrize(
     ("version", "meanwhile", "reason"),
     [

@@ -226,10 +226,10 @@ def ensure(
     """
     project = load(root)
     if env is None:
-        # The environment of the tools has uv.
+        # This Python's environment has the uv that is locked. The user's own uv may be too old.
         env = {
             **os.environ,
-            "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)]),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         }
     attempts: list[str] = []
 
