@@ -19,12 +19,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def make_ignored_folder(folder: Path) -> None:
-    """Create *folder*, for its owner only and with a `.gitignore` for all its files, unless it exists already.
+    """Create *folder* for its owner only, and in it a `.gitignore` for all its files. Keep those that exist already.
 
     Raises:
         OSError: The folder or its `.gitignore` cannot be created.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     ignored = folder / ".gitignore"
-    if not ignored.exists():
+    # On a full disk, an earlier call may have left an empty one.
+    if not ignored.exists() or ignored.stat().st_size == 0:
         ignored.write_text("*\n", encoding="utf-8")

@@ -61,8 +61,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     \b
     Keys of --json:
       checks[]: check, verdict (ok, warning, finding, not checked), text, remediation,
-        stack, referenceAccountId, integrationId, urn; one for each integration, account or
-        operation, even if they have the same cause, which the text shows only once
+        stack, referenceAccountId, integrationId, urn. There is one entry for each
+        integration, account or operation, even if the text shows several as one
       findings, warnings, notChecked: the number of each in checks[]
     """
     selected = [check for check in only or examination.CHECKS if check not in skipped]

@@ -63,8 +63,9 @@ def command(names: tuple[str, ...], is_sure: bool, folder: Path, is_json: bool, 
     create made. It does not guess, and it changes nothing before you confirm.
 
     If you claim an integration for a pending operation, the command writes it into the state. Before that, it saves a
-    backup of the state in the project's folder .pulumi-justt, which git ignores, with secrets encrypted and for you
-    alone. If the create is only in the journal, the next `pulumi up` claims the integration, even for a replacement.
+    backup of the state in the folder .pulumi-justt beside Pulumi.yaml. Git ignores that folder, only you can read the
+    file, and its secrets are encrypted. If the create is only in the journal, the next `pulumi up` claims the
+    integration, even for a replacement.
 
     --json without --yes does not prompt and changes nothing: it prints what is unfinished, with exit code 1.
 

@@ -520,20 +520,22 @@ def test_each_answer_is_explained(project: FakePulumi, theirs: Theirs) -> None:
     assert list(answers(project)[0]) == ["deactivate 1", "forget", "quit"]
 
 
-def test_an_existing_backup_folder_is_used(project: FakePulumi) -> None:
+@pytest.mark.parametrize(("text", "kept"), [("*.json\n", "*.json\n"), ("", "*\n")])
+def test_an_existing_backup_folder_is_used(project: FakePulumi, text: str, kept: str) -> None:
     """If the project has a folder `.pulumi-justt` already, `recover` keeps its `.gitignore` and adds a backup.
 
+    An empty `.gitignore` is what a full disk leaves, so it is written again.
     The folder is beside Pulumi.yaml, even if the command runs in a folder below it.
     """
     folder = project.project / ".pulumi-justt"
     folder.mkdir()
-    (folder / ".gitignore").write_text("*.json\n")
+    (folder / ".gitignore").write_text(text)
     below = project.project / "app"
     below.mkdir()
     project.state([provider()], [creating("lost")])
     assert project.run("recover", "--yes", "--forget", "lost", "--cwd", str(below)).exit_code == 0
     assert len(backups(project)) == 1
-    assert (folder / ".gitignore").read_text() == "*.json\n"
+    assert (folder / ".gitignore").read_text() == kept
 
 
 def test_a_backup_that_cannot_be_written_changes_nothing(project: FakePulumi) -> None:
