@@ -5,8 +5,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 VENV := .venv
 RUN := $(VENV)/bin/python
 # Pip may be set up for another index or another certificate. Uv uses the system's certificates, and that index from
-# pip's variable only.
-UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" UV_SYSTEM_CERTS=1 $(VENV)/bin/uv
+# pip's variable only. Without a folder for its cache, as in a container without a home, uv would fail.
+UV_CACHE := folder=$$($(VENV)/bin/uv cache dir); mkdir -p "$$folder" 2>/dev/null && test -w "$$folder" || echo --no-cache
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$PIP_INDEX_URL}" UV_SYSTEM_CERTS=1 $(VENV)/bin/uv $$($(UV_CACHE))
 INSTALL := $(UV) pip install --quiet --python $(RUN)
 SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 
