@@ -65,7 +65,7 @@ ELSEWHERE = {
     "make preview": ("tests/tools/test_project.py", 'run("preview")'),
     "make test": (".ci/run", "make test"),
     "pip install pulumi-justt": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
-    "pip install 'pulumi-justt[simulator]'": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
+    "pip install 'pulumi-justt[cli,simulator]'": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
 }
 """Commands that need their own machine or environment: the file that runs them, and the text that does."""
 

@@ -48,6 +48,9 @@ _TESTING = """For unit tests: `from pulumi_justt.testing import JusttMocks`. See
 _CONFIGURATION = f"""# Reference: configuration
 
 {_MADE} A variable applies if the stack configuration has no value for the key."""
+_SECRETS = """Enter a secret at Pulumi's prompt: `pulumi config set --secret justt:apiKey`. In a script, pass it on
+standard input: `pulumi config set --secret justt:apiKey < key.txt`. Don't write it behind the key. Other users of the
+machine could see it in the list of processes, and your shell would keep it in its history."""
 _KEYLESS = """These variables have no key, because they are for one command or one machine:"""
 _STATE = """An empty variable counts as unset, since CI systems pass missing values as empty variables. An empty value
 in the configuration is an error: falling back to the variable could select the API key of another account.
@@ -299,6 +302,7 @@ def _settings() -> Iterator[str]:
         for key, (variable, meaning) in settings_table().items()
     ]
     yield _table(("key", "variable", "meaning"), rows)
+    yield _SECRETS
     yield _KEYLESS
     yield _table(("variable", "meaning"), [(f"`{variable}`", meaning) for variable, meaning in keyless().items()])
     yield _STATE
