@@ -47,8 +47,9 @@ faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a pla
 errors: $(VENV)/.dev ## write docs/errors.md, the table of all errors, from the source
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
-docs: errors ## write all pages that are made from the source: docs/errors.md and docs/reference
+docs: errors ## write all that is made from the source: docs/errors.md, docs/reference, and how to install the package
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/reference.py
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/install.py
 
 lint: $(VENV)/.dev ## check style, formatting and types
 	$(RUN) -m ruff check

@@ -46,6 +46,7 @@ from pathlib import Path
 import pytest
 
 import engine
+import install
 from fault_table import SCENARIOS
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
@@ -64,8 +65,7 @@ ELSEWHERE = {
     "make up": ("tests/tools/test_project.py", 'run("up")'),
     "make preview": ("tests/tools/test_project.py", 'run("preview")'),
     "make test": (".ci/run", "make test"),
-    "pip install pulumi-justt": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
-    "pip install 'pulumi-justt[cli,simulator]'": ("tools/release/wheel.py", '_run(*pip, "--no-deps", str(wheel))'),
+    **dict.fromkeys(install.COMMANDS, ("tools/release/wheel.py", "install.COMMANDS")),
 }
 """Commands that need their own machine or environment: the file that runs them, and the text that does."""
 

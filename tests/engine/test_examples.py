@@ -15,6 +15,7 @@ from typing import Any
 import pulumi
 import pytest
 
+import install
 from pulumi_justt.cli.summary import preview
 from pulumi_justt.cli.summary.comment import markdown
 from pulumi_justt.simulator import SimulatorServer, payload_digest
@@ -164,7 +165,7 @@ def test_the_index_lists_all_examples() -> None:
         folder = EXAMPLES / name
         assert f"name: justt-{name}\n" in (folder / "Pulumi.yaml").read_text()
         assert "runtime: python\n" in (folder / "Pulumi.yaml").read_text()
-        assert "pulumi-justt" in (folder / "requirements.txt").read_text().splitlines()
+        assert install.REQUIREMENT in (folder / "requirements.txt").read_text().splitlines()
         lines = (folder / "README.md").read_text().splitlines()
         assert lines[0].startswith(f"# {name}: ")
         assert len(lines) <= 40

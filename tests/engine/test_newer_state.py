@@ -54,8 +54,8 @@ def refusal(names: str) -> str:
     """Return the error for unknown properties."""
     return (
         f"was written by a newer version of pulumi-justt: it has the {names}, which version {version('pulumi-justt')} "
-        "does not know. Nothing was sent, and the state was not changed. Upgrade pulumi-justt where this command runs "
-        "(`pip install --upgrade pulumi-justt`), and run the command again."
+        "does not know. Nothing was sent, and the state was not changed. Upgrade pulumi-justt where this command runs, "
+        "and run the command again."
     )
 
 

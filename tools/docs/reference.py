@@ -74,8 +74,8 @@ still use the old key. Run `pulumi up` first, add `--run-program`, or set `JUSTT
 A wrong setting is reported before any request is sent: see [errors](../errors.md#configuration)."""
 _COMMANDS = f"""# Reference: the command line
 
-The help of each command. {_MADE} `pip install 'pulumi-justt[cli]'` installs the
-dependencies of the commands, and `'pulumi-justt[simulator]'` those of `simulator`."""
+The help of each command. {_MADE} The commands need [the extra `cli`](../how-to/install.md), and
+`simulator` needs the extra `simulator`."""
 
 _PSPS = f"""# Reference: payment service providers
 

@@ -4,7 +4,8 @@ The second build uses a copy of the repository with other file times, in another
 umask and another hash seed of Python. Wheel, sdist and bill of materials must be identical.
 
 The environments use the oldest and the newest supported Python of this machine. Each contains only the wheel with its
-locked run-time dependencies, and runs one program through up, an unchanged up, refresh and destroy.
+locked run-time dependencies, and runs one program through up, an unchanged up, refresh and destroy. Another one is made
+with the commands that the pages show.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / name) for name in ("tools/engine", "tools/docs", "tests", "provider")]
 
 import dist  # noqa: E402 - on sys.path since the line above
 import engine  # noqa: E402 - the line above makes it importable
+import install  # noqa: E402 - on sys.path since the line above
 from support import environment  # noqa: E402 - on sys.path since the line above
 from this_machine import copy_repository, interpreters  # noqa: E402 - on sys.path since the line above
 
@@ -49,6 +51,7 @@ def main() -> None:
         chosen = {min(found), max(found)}
         for version in sorted(chosen):
             _try(wheel, found[version], Path(folder) / "{}.{}".format(*version))
+        _try_commands(found[min(found)], Path(folder) / "commands")
         print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")
 
 
@@ -136,6 +139,29 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
             assert "- 2 deleted" in pulumi("destroy", "--yes", "--skip-preview")
         finally:
             simulator.terminate()
+
+
+def _try_commands(python: str, folder: Path) -> None:
+    """Install the package from this repository with the commands of the pages, and as an example requires it."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "home").mkdir()
+    (folder / "bin" / "python3").symlink_to(python)
+    (folder / "home" / "pulumi-justt").symlink_to(ROOT)
+    *make, last = install.COMMANDS
+    script = [
+        *make,
+        # The locked dependencies, so that the last command installs only this package.
+        f"pip install --quiet --require-hashes -r '{ROOT / 'requirements.lock'}'",
+        last,
+        "pulumi-justt simulator --help",
+        f"cd '{ROOT / 'examples' / 'quickstart'}'",
+        "pip uninstall --quiet --yes pulumi-justt",
+        "pip install --quiet -r requirements.txt",
+        "pulumi-justt --version",
+    ]
+    variables = {"PATH": f"{folder / 'bin'}{os.pathsep}{environment.PATH}", "PYTHONPATH": ""}
+    environ = environment.build(variables, home=folder / "home")
+    _run("bash", "-c", "\n".join(["set -e", *script]), cwd=folder, environ=environ)
 
 
 def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None = None, umask: int = -1) -> str:

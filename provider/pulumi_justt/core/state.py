@@ -176,7 +176,7 @@ def require_known(properties: Properties, known: Collection[str], integration_id
             f"the state of {describe(properties, integration_id)} was written by a newer version of pulumi-justt: it "
             f"has the {'property' if len(newer) == 1 else 'properties'} {names}, which version "
             f"{version('pulumi-justt')} does not know. Nothing was sent, and the state was not changed. Upgrade "
-            "pulumi-justt where this command runs (`pip install --upgrade pulumi-justt`), and run the command again."
+            "pulumi-justt where this command runs, and run the command again."
         )
 
 
