@@ -29,7 +29,8 @@ and docs/simulator.md describes `/_simulator`. The simulator makes each new inte
 stack sees at its next read. If a command or a program has an id that no output has shown, the id stands for a Stripe
 integration that was created by hand. A page with `pulumi-justt simulator --port 8790` starts its own simulator, and
 sets `justt:baseUrl` and `justt:apiKey` itself. A page with `pulumi stack init` starts without a stack, and sets
-`justt:apiKey` itself. No page can reach other machines.
+`justt:apiKey` itself. A page with `pulumi login` shows what a terminal with 120 columns shows, prompts included:
+support/terminal_session.py answers them. No page can reach other machines.
 
 Other tests run the commands of ELSEWHERE, and tests/engine/test_examples.py runs the pages of the examples.
 """
@@ -55,6 +56,7 @@ from support.checkout import ROOT
 from support.docs_runner import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
 from support.harness import Stack
 from support.secret_scanner import canary
+from support.terminal_session import LOGS_IN, TerminalSession
 
 PAGES = sorted(
     str(path.relative_to(ROOT))
@@ -92,7 +94,8 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
         made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
         (tmp_path / "project" / "__main__.py").write_text("")
         is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", environment.build())
-        running = Session(ROOT / page, made, ELSEWHERE, is_pinned)
+        session_type = TerminalSession if LOGS_IN in text else Session
+        running = session_type(ROOT / page, made, ELSEWHERE, is_pinned)
         if not serves:
             simulator = open_ones.enter_context(SimulatorServer(Options(successful_after=0)))
             running.serve(simulator.base_url)

@@ -205,6 +205,7 @@ _UNDER_WAY = re.compile(
 )
 _MASKS = (
     (r"\bsim-[0-9a-f]{16}\b", "<errorId>"),
+    (r"\bLogged in to \S+ as \S+", "Logged in to <host> as <user>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d| UTC)?)?", "<date>"),
     (r"\b\d{8}T\d{6}Z-[0-9a-f]{8}\b", "<run>"),
@@ -421,13 +422,19 @@ class Session:
     def _shell(self, command: str, line: int) -> str:
         """Run a command in the project, with the variables that earlier commands have set."""
         script = '[ -e "$0" ] && . "$0"\ntrap \'export -p > "$0"\' EXIT\nset -a -o pipefail\n' + self._real(command)
+        code, printed = self._run(script, str(self.stack.folder / "variables"))
+        assert code == 0, f"{self.page.name}:{line}: `{command}` ended with {code}:\n{printed}"
+        return printed
+
+    def _run(self, script: str, variables: str) -> tuple[int, str]:
+        """Run a script with another secret on its standard input, and return its exit code and its output."""
         answer = _secret()
         self.stack.secrets.append(answer)
         output = self.stack.folder / "output"
         with output.open("wb") as file:
             # Not a pipe: a process that the page leaves running in the background would keep it open.
             done = subprocess.run(
-                ["bash", "-c", script, str(self.stack.folder / "variables")],
+                ["bash", "-c", script, variables],
                 cwd=self.project,
                 env=self._environ(),
                 input=f"{answer}\n".encode(),
@@ -437,9 +444,7 @@ class Session:
                 check=False,
             )
         self.stack.keep(output.read_bytes())
-        printed = output.read_text()
-        assert done.returncode == 0, f"{self.page.name}:{line}: `{command}` ended with {done.returncode}:\n{printed}"
-        return printed
+        return done.returncode, output.read_text()
 
     def _environ(self) -> dict[str, str]:
         environ = self.stack.prepare_command({})
