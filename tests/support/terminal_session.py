@@ -26,7 +26,7 @@ class TerminalSession(Session):
     """A session whose commands run in a terminal and get their answers from there.
 
     It says yes to an update, enters one passphrase and other secrets where they are asked for, and skips the menu that
-    the CLI shows after the first login.
+    some versions of the CLI show after a login.
     """
 
     def __post_init__(self) -> None:
@@ -38,7 +38,7 @@ class TerminalSession(Session):
     def close(self) -> None:
         """Keep the files of the backend, which is in the project's folder, for the search for secrets."""
         super().close()
-        for path in (self.project / ".pulumi").rglob("*"):
+        for path in (self.project / "state").rglob("*"):
             if path.is_file():
                 self.stack.keep(path.read_bytes())
 

@@ -158,45 +158,8 @@ source by `make errors`, and `tests/docs/test_error_table.py` checks that it's c
 In the tables, a name such as \<id> stands for a part that varies, and [text in brackets] is optional. Bars separate
 alternatives: of [one \| two], a message shows at most one. An ellipsis (…) stands for the rest of the message. If a
 message has several sentences, some of them can be rows of their own."""
-_FROM_THE_SDK = """## From Pulumi's SDK: `KeyError: '__provider'`
-
-`pulumi import TYPE NAME ID` can't import into a dynamic provider. Pulumi's SDK looks for the provider in the resource's
-state. A resource to import has no state yet, so the SDK fails before it runs any code of this package, and no text of
-this package appears. The state stays as it is, and nothing is sent:
-
-```console
-$ pulumi import --yes pulumi-python:dynamic/justt:PaymentIntegration stripe-eu \\
-    2743bd7d-c6c6-4670-989a-6949b744e9d5 || echo "exit $?"
-...
-    KeyError: '__provider'
-...
-exit 1
-```
-
-Use `pulumi-justt import` instead. It prompts for each input, or reads them from a file:
-
-```yaml
-# answers.yaml
-2743bd7d-c6c6-4670-989a-6949b744e9d5:
-  resource_name: stripe-eu
-  external_identifier: stripe-eu-main
-  integration_name: Stripe EU
-  credentials: ApiKeyOnly
-  fields:
-    api_key: {fromEnv: STRIPE_KEY, version: 1}
-```
-
-```console
-$ pulumi-justt import --answers answers.yaml --yes > __main__.py
-$ pulumi preview --expect-no-changes
-...
-Resources:
-    2 unchanged
-```
-
-[Import a whole account](how-to/import-an-account.md) describes the file. If the stack should not own the integration,
-[use `adopt_id`](how-to/adopt.md). The resource option `import_` fails in the same way in Pulumi, so this package
-refuses it [with a text of its own](#in-your-program)."""
+_BEFORE_THIS_PACKAGE = Path(__file__).with_name("before_this_package.md").read_text()
+"""The section of the texts that Pulumi shows before any code of the package runs."""
 _ELSEWHERE = {
     "core.journal.folder.state_folder": "the name of a folder",
     "simulator.records.log": "the simulator's log, a line for each request",
@@ -1056,7 +1019,7 @@ def page(sources: Iterable[Source]) -> str:
         lines += ["", f"## {heading}", "", *([above, ""] if above else [])]
         lines += ["| text | when |", "| --- | --- |"] if has_when else ["| text |", "| --- |"]
         lines += [f"| {_cell(text)} |{f' {when} |' if has_when else ''}" for text, when in rows]
-    return "\n".join([*lines, "", _FROM_THE_SDK]) + "\n"
+    return "\n".join([*lines, "", _BEFORE_THIS_PACKAGE])
 
 
 def _cell(text: str) -> str:
