@@ -25,6 +25,7 @@ from pulumi_justt.credentials import Credentials, CredentialType, Unlisted, from
 from pulumi_justt.program_errors import one_sentence
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.resource_options import refuse_reading, with_checked_paths, with_checked_ready_paths
+from pulumi_justt.stack_outputs import quiet_in_previews
 from pulumi_justt.stack_trace import short_stack_trace
 from pulumi_justt.values import COLORED, account_problem, id_problem, is_colored, is_visible_ascii, kind_of
 
@@ -74,7 +75,7 @@ _READINESS_PROVIDER = b64encode(pickle.dumps(ReadinessProvider(), protocol=4)).d
 
 @one_sentence
 @dataclass(frozen=True, kw_only=True)
-class Deactivation:
+class Deactivation(dict[str, Any]):
     """When Justt stops an integration that is deleted or replaced: immediately, some days later, or on a date.
 
     Args:
@@ -86,6 +87,10 @@ class Deactivation:
     type: Input[DeactivationType] = "postingDate"
     after_days: Input[int] | None = None
     date: Input[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Fill the dict, which `Output.json_dumps` needs: JSON has no other objects."""
+        self.update({part.argument: getattr(self, part.argument) for part in schema.DEACTIVATION})
 
 
 class _Attribute(Generic[_T]):
@@ -141,6 +146,9 @@ class _JusttResource(Resource):
             )
 
 
+quiet_in_previews(_JusttResource)
+
+
 class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegration"):
     """A connection between a payment service provider and Justt.
 
@@ -180,6 +188,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     _properties = schema.INTEGRATION
     _credential_properties: Collection[str] = ()
     """The properties that hold the program's credentials."""
+    _given_id: Input[str] | None = None
+    """The id of a resource that is only read, as the program gives it."""
 
     @one_sentence
     def __init__(  # noqa: PLR0913 - the API's fields
@@ -250,12 +260,14 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
         """
         resource = f"PaymentIntegration.get({resource_name!r})"
         looked_up = cls.__new__(cls)
-        looked_up._register(  # noqa: SLF001 - an alternative constructor
+        # Not all engines return the id in a preview.
+        looked_up._given_id = given(resource, "id", id, remediation=_ID_REMEDIATION, problem=id_problem)  # noqa: SLF001 - an alternative constructor
+        looked_up._register(  # noqa: SLF001 - likewise
             resource_name,
             {"referenceAccountId": _verified_account(resource, reference_account_id)},
             ResourceOptions.merge(
                 with_checked_paths(opts, None, {}),
-                ResourceOptions(id=given(resource, "id", id, remediation=_ID_REMEDIATION, problem=id_problem)),
+                ResourceOptions(id=looked_up._given_id),  # noqa: SLF001 - likewise
             ),
         )
         return looked_up

@@ -569,3 +569,41 @@ def test_golden_files_are_compared(
     assert_golden(found)
     monkeypatch.delenv(UPDATE)
     assert_golden(found)
+
+
+def test_a_whole_resource_as_a_stack_output_is_quiet(stack: Stack) -> None:
+    """If a program exports whole resources, a preview shows their outputs only if they change.
+
+    `Output.json_dumps` of the deactivation is a stack output, too.
+    """
+    program = """
+        stripe = justt.PaymentIntegration(
+            "stripe",
+            external_identifier="stripe",
+            integration_name={name!r},
+            source="stripe",
+            credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+            deactivation=justt.Deactivation(after_days=7),
+        )
+        pulumi.export("whole", stripe)
+        pulumi.export("nested", {{"of": [stripe]}})
+        pulumi.export("json", pulumi.Output.json_dumps(stripe.deactivation))
+        pulumi.export("read", justt.PaymentIntegration.get("read", stripe.integration_id))
+    """
+    stack.program(program.format(name="Stripe"))
+    stack.up()
+    outputs = stack.outputs()
+    assert json.loads(outputs["json"]) == {"type": "postingDate", "after_days": 7, "date": None}
+    assert outputs["whole"] == outputs["nested"]["of"][0]
+    assert (outputs["whole"]["goLiveDate"], outputs["whole"]["secretPayload"]) == (None, "[secret]")
+
+    for options in ((), ("--diff",)):
+        shown = stack.run("preview", "--stack", "dev", *options).text
+        assert "~" not in shown
+        assert "Outputs:" not in shown
+        assert "--outputs:--" not in shown
+    assert stack.up("--expect-no-changes").code == 0
+    assert stack.outputs() == outputs
+
+    stack.program(program.format(name="New name"))
+    assert re.search(r'~ integrationName +: "Stripe" => "New name"', stack.run("preview", "--stack", "dev").text)

@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
     "simulator": set(),
 }
 
-FRONT_END = {"", "arguments", "host", "provider", "resource_options", "resources", "testing", "thread_pool"}
+FRONT_END = {"", "arguments", "host", "provider", "resource_options", "resources", "stack_outputs", "testing", "thread_pool"}
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").strip("."): path
     for path in SOURCE.rglob("*.py")
@@ -299,6 +299,7 @@ def test_importing_the_package_loads_no_provider_code() -> None:
         "pulumi_justt.references",
         "pulumi_justt.resources",
         "pulumi_justt.schema",
+        "pulumi_justt.stack_outputs",
         "pulumi_justt.stack_trace",
         "pulumi_justt.unpicklable",
         "pulumi_justt.values",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import Any
@@ -432,6 +433,29 @@ def test_a_deactivation_of_another_class_is_refused(given: object, kind: str) ->
     """If a program gives a deactivation of another type, the error says that it must be a `Deactivation`."""
     with pytest.raises(TypeError, match=rf"must be a Deactivation\(\.\.\.\); got {kind}"):
         run_program(lambda: minimal(deactivation=given))
+
+
+def test_a_deactivation_is_json() -> None:
+    """`Output.json_dumps` accepts the `deactivation` of a resource, alone or inside another value.
+
+    The keys are the names of the arguments. The value is still a `Deactivation`.
+    """
+
+    def body() -> dict[str, Output[Any]]:
+        policy = minimal(deactivation=justt.Deactivation(after_days=7)).deactivation
+        return {
+            "json": Output.json_dumps(policy),
+            "nested": Output.json_dumps({"a": [policy]}),
+            "days": policy.apply(lambda known: known and known.after_days),
+            "none": Output.json_dumps(minimal("other").deactivation),
+        }
+
+    outputs = run_program(body).outputs
+
+    recorded = {"type": "postingDate", "after_days": 7, "date": None}
+    assert json.loads(outputs["json"].value) == recorded
+    assert json.loads(outputs["nested"].value) == {"a": [recorded]}
+    assert (outputs["days"].value, outputs["none"].value) == (7, "null")
 
 
 def test_arguments_are_keywords() -> None:
