@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from support import terminal
+from support import environment, terminal
 
 ASKS = """
 printf 'name: '
@@ -42,7 +41,7 @@ def test_the_screen_after_control_sequences(printed: str, shown: str) -> None:
 def test_prompts_are_answered(tmp_path: Path) -> None:
     """The script runs in a terminal and gets the answer to its prompt, which nothing shows."""
     code, shown, printed = terminal.run(
-        ASKS, "script", "canary", cwd=tmp_path, environ=dict(os.environ), answers={"name: ": "canary\r"}, seconds=60
+        ASKS, "script", "canary", cwd=tmp_path, environ=environment.build(), answers={"name: ": "canary\r"}, seconds=60
     )
     assert (code, shown) == (3, "name: got one")
     assert b"canary" not in printed
@@ -51,4 +50,4 @@ def test_prompts_are_answered(tmp_path: Path) -> None:
 def test_a_command_that_waits_for_more_fails(tmp_path: Path) -> None:
     """If a prompt has no answer, the error shows the screen."""
     with pytest.raises(AssertionError, match="the terminal shows:\nname:"):
-        terminal.run(ASKS, "script", cwd=tmp_path, environ=dict(os.environ), answers={}, seconds=1)
+        terminal.run(ASKS, "script", cwd=tmp_path, environ=environment.build(), answers={}, seconds=1)

@@ -48,7 +48,17 @@ ROOMS: dict[str, set[str]] = {
     "simulator": set(),
 }
 
-FRONT_END = {"", "arguments", "host", "provider", "resource_options", "resources", "stack_outputs", "testing", "thread_pool"}
+FRONT_END = {
+    "",
+    "arguments",
+    "host",
+    "provider",
+    "resource_options",
+    "resources",
+    "stack_outputs",
+    "testing",
+    "thread_pool",
+}
 MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix("__init__").strip("."): path
     for path in SOURCE.rglob("*.py")

@@ -111,7 +111,7 @@ def test_all_mistakes_of_a_resource_are_reported() -> None:
     text = refusal(lambda: minimal(external_identifier="x" * 300, integration_name="", credentials=given))
 
     assert text.splitlines() == [
-        "PaymentIntegration 'stripe': external_identifier: must have at most 255 characters, has 300",
+        "PaymentIntegration 'stripe': external_identifier: must have at most 255 characters, has 300: shorten it",
         "integration_name: must not be empty",
         "credentials.api_key: must not begin or end with white space or a line break",
     ]

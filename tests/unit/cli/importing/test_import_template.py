@@ -137,9 +137,12 @@ def test_each_template_can_be_read(source: str) -> None:
     filled = text.replace('credentials: ""', "credentials: ApiKeyOnly")
     answers = read_answers(filled)
     assert answers.keys() == {*ids}
-    assert {answer.secret_type for answer in answers.values()} == {"HMAC" if source == "adyen" else "APIKEY_ONLY"}
+    usual = {"adyen": "HMAC", "paypal": "BASIC_AUTH"}
+    assert {answer.secret_type for answer in answers.values()} == {usual.get(source, "APIKEY_ONLY")}
     fields = {name for answer in answers.values() for name in answer.fields}
-    assert fields == {"stripe": {"apiKey"}, "adyen": {"hmac", "apiKey"}}.get(source, set())
+    assert fields == {"stripe": {"apiKey"}, "adyen": {"hmac", "apiKey"}, "paypal": {"clientId", "clientSecret"}}.get(
+        source, set()
+    )
 
 
 @pytest.mark.parametrize("name", ["stripe-eu", "2checkout", "justt-sandbox-8f2d9c07", "pulumi", "Ünal"])
