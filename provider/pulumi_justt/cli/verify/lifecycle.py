@@ -162,8 +162,8 @@ class Verification(Unpicklable):
         if created not in self.integrations:
             raise UnexpectedResponse(
                 f"{_OPERATION}, creating an integration",
-                f"Justt answered with integration {created}, which existed before",
-                "It was not changed.",
+                f"Justt answered with integration {created}, which existed before and was not changed",
+                "The other facts were not tried.",
             )
         self.facts["createForm"].judge(self._status == _CREATED and facts.is_creation(self._body), self._seen)
         return created

@@ -348,7 +348,9 @@ def test_an_existing_integration_is_not_touched() -> None:
     vendor.records["old"] = dict(mine)
     run = vendor.verification()
 
-    with pytest.raises(RequestError, match="Justt answered with integration old, which existed before"):
+    with pytest.raises(
+        RequestError, match="Justt answered with integration old, which existed before and was not changed"
+    ):
         run.run()
     assert vendor.records["old"] == mine
     assert run.integrations == {}
