@@ -527,7 +527,6 @@ _NAMES = {
     "' and '.join(hidden)": "property",
     "matching[0]": "resource",
     "keys[twice]": "key",
-    "sorted(has)": "resources",
     "sorted(hidden)": "resources",
     "sorted(missing)": "resources",
     "map(str, _OLDEST_CLI)": "version",

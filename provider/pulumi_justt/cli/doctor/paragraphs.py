@@ -19,6 +19,7 @@ _SEVERAL = {
     "unusable key": "accounts were not listed, because their API key can't be used.",
     "unmanaged": "integrations are managed by none of the examined stacks.",
     "suspect": "integrations are managed by none of the examined stacks. An interrupted create may have made one.",
+    "copied": "integrations are each in several stacks.",
     "interrupted": "operations were interrupted, and their results are unknown.",
 }
 """What the results of a cause have in common, after their number. Without an entry, the first result stands for all."""

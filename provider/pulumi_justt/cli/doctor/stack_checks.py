@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 
 from pulumi_justt.cli.doctor.checks import Check, Patient
+from pulumi_justt.cli.engine import name_of
 from pulumi_justt.cli.stacks import Stack, StackError
 from pulumi_justt.cli.state import Pending
 from pulumi_justt.core.messages import recorded_settings_remediation
@@ -128,24 +129,43 @@ def _pending(stack: Stack, operation: Pending) -> Check:
 
 
 def duplicates(patients: Iterable[Patient]) -> Iterator[Check]:
-    """Find integrations that two resources own."""
-    holders: dict[tuple[str, str], set[str]] = {}
+    """Find integrations that two resources own. A copied state has the same resource in another stack."""
+    holders: dict[tuple[str, str], set[tuple[str, str]]] = {}
     is_known = False
     for patient in patients:
         for recorded in patient.state.integrations() if patient.state else ():
             is_known = True
             if not recorded.is_external and not recorded.is_replaced:
                 key = str(recorded.outputs.get("environment")), recorded.integration_id
-                holders.setdefault(key, set()).add(recorded.urn)
-    shared = {key: has for key, has in holders.items() if len(has) > 1}
+                holders.setdefault(key, set()).add((recorded.urn, patient.stack.name or ""))
+    shared = {key: sorted(has) for key, has in holders.items() if len(has) > 1}
     for (_, integration_id), has in shared.items():
-        yield Check(
+        yield _shared(integration_id, has)
+    if is_known and not shared:
+        yield Check("duplicate", "ok", "no integration is in two resources.")
+
+
+def _shared(integration_id: str, has: Sequence[tuple[str, str]]) -> Check:
+    """Return the finding for an integration that several resources have, each given by its URN and its stack."""
+    urns = [urn for urn, _ in has]
+    if len({*urns}) == len(has):
+        return Check(
             "duplicate",
             "finding",
-            f"integration {integration_id} is in {len(has)} resources: {', '.join(sorted(has))}.",
+            f"integration {integration_id} is in {len(has)} resources: {', '.join(urns)}.",
             "Deleting any of them deactivates it for all: keep one, and run `pulumi state delete` with the URN of each "
             "other one.",
             integration_id=integration_id,
         )
-    if is_known and not shared:
-        yield Check("duplicate", "ok", "no integration is in two resources.")
+    places = ", ".join(f"{name_of(urn)} of {stack}" for urn, stack in has)
+    return Check(
+        "duplicate",
+        "finding",
+        f"integration {integration_id} is in several stacks: {places}.",
+        "Deleting it in one of them deactivates it for all. If a stack is a copy, remove it with `pulumi stack rm "
+        "--force`, which sends nothing to Justt. Otherwise keep the integration in one stack, and run `pulumi state "
+        "delete` with its URN in each other one.",
+        integration_id=integration_id,
+        cause="copied",
+        subject=f"{integration_id}: {places}",
+    )

@@ -186,6 +186,22 @@ def test_one_integration_in_two_resources_is_a_finding(project: FakePulumi, thei
     assert f"is in 2 resources: {STACK}::{TYPE}::a, {STACK}::{TYPE}::z." in check["text"]
 
 
+def test_a_copied_state_is_a_finding(project: FakePulumi, theirs: Theirs) -> None:
+    """Doctor reports the integrations of a state that was imported into another stack, under the same URNs."""
+    ids = {name: theirs() for name in ("a", "b")}
+    for stack in ("dev", "copy"):
+        project.state([integration(name, its_id) for name, its_id in ids.items()], stack=stack)
+    first, second = examined(project, "-s", "dev", "-s", "copy", code=1)["duplicate"]
+    assert (first["integrationId"], second["integrationId"]) == (ids["a"], ids["b"])
+    assert first["text"] == f"integration {ids['a']} is in several stacks: a of copy, a of dev."
+    assert "If a stack is a copy, remove it with `pulumi stack rm --force`" in first["remediation"]
+    assert project.run("doctor", "-s", "dev", "-s", "copy", "--quiet").stdout.splitlines()[:3] == [
+        "finding: duplicate: 2 integrations are each in several stacks.",
+        f"    {ids['a']}: a of copy, a of dev",
+        f"    {ids['b']}: b of copy, b of dev",
+    ]
+
+
 def test_an_outdated_key_in_the_state_is_a_finding(project: FakePulumi, simulator: SimulatorServer) -> None:
     """If the key in the state differs from the key in the configuration, doctor reports it and shows neither key."""
     old, new = canary("old-key"), canary("new-key")
