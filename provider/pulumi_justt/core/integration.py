@@ -392,9 +392,9 @@ class IntegrationLifecycle:
         has_stopped = self._deactivator.deactivate(urn, integration_id, olds, operation)
         if claimant not in (None, urn):
             self.log.warning(
-                f"{operation}: this machine's journal says that it was created for {claimant!r}. If that is "
-                "not a former name of this resource, this state is a copy of another stack's state. Both states have "
-                "this integration, so it stops for the other stack too."
+                f"{operation}: this machine's journal says that it was created for {claimant!r}. If that is a former "
+                "name of this resource (an alias, `pulumi stack rename`, `pulumi state move`), all is well. Otherwise "
+                "this state is a copy of another stack's state, and the integration stops for that stack too."
             )
         self._note_deleted(urn, integration_id, olds, has_stopped=has_stopped)
 
