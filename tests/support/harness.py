@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -69,7 +70,8 @@ class Result:
     def diagnostics(self) -> dict[str, list[str]]:
         """The lines under `Diagnostics:`, by the name of their resource. A command with `--diff` has none."""
         found: dict[str, list[str]] = {}
-        for line in self.text.partition("Diagnostics:\n")[2].partition("Resources:\n")[0].splitlines():
+        shown = self.text.partition("Diagnostics:\n")[2]
+        for line in re.split(r"^(?:Outputs|Resources):$", shown, maxsplit=1, flags=re.MULTILINE)[0].splitlines():
             if line.startswith("    "):
                 found[[*found][-1]].append(line.strip())
             elif line:
