@@ -25,6 +25,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,8 @@ def install(project: Project, env: Mapping[str, str], say: Callable[[str], None]
         with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310 - an address that the user has set
             script: bytes = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UnavailableError(f"{address} is unreachable ({error})") from error
+        reason = error.reason if type(error) is urllib.error.URLError else error
+        raise UnavailableError(f"{address} is unreachable ({reason})") from error
     if not script.startswith(b"#!"):
         raise UnavailableError(f"{address} did not return a script")
     with staged(project, env) as stage:

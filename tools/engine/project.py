@@ -196,6 +196,9 @@ def _start_simulator() -> str:
 def _stop_simulator() -> None:
     if _running_simulator():
         os.kill(json.loads((DEV / "simulator.json").read_text())["pid"], signal.SIGTERM)
+        sys.stderr.write("simulator: stopped; its records stay in .dev\n")
+    else:
+        sys.stderr.write("simulator: not running\n")
 
 
 def _control(url: str, what: str, body: object = None) -> None:
