@@ -158,8 +158,8 @@ PROVIDERS: Final = (
             Fact("staff user", "Invite Justt as a staff user with access to orders and customers.", "Justt"),
             Fact(
                 "source",
-                "Justt's list of sources has no Shopify, and chargebacks name it shopify_payments. So ask Justt which "
-                "source to use, and set `allow_unlisted=True`.",
+                "Justt's list of sources has no Shopify, but Justt's documents on chargebacks call it "
+                "`shopify_payments`. So ask Justt which source to use, and set `allow_unlisted=True`.",
                 "inferred",
             ),
         ),
