@@ -170,7 +170,8 @@ def install(project: Project, env: Mapping[str, str], say: Callable[[str], None]
         with urllib.request.urlopen(address, timeout=CONNECT_SECONDS) as answer:  # noqa: S310 - an address that the user has set
             script: bytes = answer.read()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = error.reason if type(error) is urllib.error.URLError else error
+        # A text, because an HTTPError in a variable would keep its socket open.
+        reason = str(error.reason if type(error) is urllib.error.URLError else error)
         raise UnavailableError(f"{address} is unreachable ({reason})") from error
     if not script.startswith(b"#!"):
         raise UnavailableError(f"{address} did not return a script")
