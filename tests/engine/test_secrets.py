@@ -440,7 +440,8 @@ class TestGate:
             stack.up("--refresh")
             shown = stack.justt("list", "--stack", stack.name)
             assert shown.code == 0
-            assert [each["id"] for each in stack.recorded() if each["type"].endswith("PaymentIntegration")] == [
+            recorded = [each["id"] for each in stack.recorded() if each["type"].endswith("PaymentIntegration")]
+            assert sorted(recorded) == [
                 "A7-x9_qqZZ81-lorem",
                 "Zq81~another.Form+7x",
             ]

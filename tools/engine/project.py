@@ -132,7 +132,7 @@ def _next_steps(environ: Mapping[str, str]) -> str:
         if urn.split("::")[2].endswith("justt:PaymentIntegration")
     ]
     return (
-        f"\nThe simulator of Justt has {len(names)} integrations of this stack: {', '.join(names)}.\n"
+        f"\nThe simulator of Justt has {len(names)} integrations of this stack: {', '.join(sorted(names))}.\n"
         "Next: edit examples/quickstart/__main__.py. `make preview` shows what would change, `make up` changes it.\n"
         "Clean up: `make destroy` deactivates the integrations, `make clean` removes all that these commands made.\n"
     )
