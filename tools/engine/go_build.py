@@ -85,20 +85,22 @@ def find_go(
     Raises:
         UnavailableError: There is no sufficient Go, and none could be installed.
     """
-    on_path = which("go", env)
-    if on_path is None:
-        reason = "no go on PATH"
-    else:
+
+    def checked(go: Path, called: object) -> Toolchain:
         # Run it in the module's folder: a Go that can download the toolchain in go.mod reports that version.
-        answer = run([str(on_path), "env", "GOVERSION"], env, cwd=modules / "cli", limit=LONG_SECONDS)
-        if answer.version and answer.version >= needed:
-            return Toolchain(on_path, answer.version, env)
-        reason = f"{on_path} is not Go {needed} or newer ({answer.last})"
-    go = install_go(reason, modules.parents[1] / LOCK, store, env, say)
-    answer = run([str(go), "env", "GOVERSION"], env, cwd=modules / "cli", limit=LONG_SECONDS)
-    if answer.version is None or answer.version < needed:
-        raise UnavailableError(f"{reason}; the Go of {LOCK} is not Go {needed} or newer ({answer.last})")
-    return Toolchain(go, answer.version, env)
+        answer = run([str(go), "env", "GOVERSION"], env, cwd=modules / "cli", limit=LONG_SECONDS)
+        if answer.version is None or answer.version < needed:
+            raise UnavailableError(f"{called} is not Go {needed} or newer ({answer.last})")
+        return Toolchain(go, answer.version, env)
+
+    on_path = which("go", env)
+    reason = "no go on PATH"
+    if on_path:
+        try:
+            return checked(on_path, on_path)
+        except UnavailableError as error:
+            reason = str(error)
+    return checked(install_go(reason, modules.parents[1] / LOCK, store, env, say), f"{reason}; the Go of {LOCK}")
 
 
 def install_go(reason: str, lock: Path, store: Path, env: Mapping[str, str], say: Callable[[str], None]) -> Path:
