@@ -697,7 +697,8 @@ def test_shutdown_does_not_wait_for_hanging_requests() -> None:
         assert outcomes == []
     for thread in threads:
         thread.join()
-    assert outcomes.count(httpx.RemoteProtocolError) >= 4
+    # A connection that closes while the client still sends ends with a reset, a ReadError.
+    assert sum(outcome in (httpx.RemoteProtocolError, httpx.ReadError) for outcome in outcomes) >= 4
     assert 201 not in outcomes
 
 
