@@ -1,8 +1,9 @@
-"""Read the current call and the engine's address from the SDK's dynamic host, which does not pass them on.
+"""Read the current call and the engine's address, which the SDK's dynamic host does not pass on.
 
-The engine starts the host as `python -m pulumi.dynamic ADDRESS` through a shell, which waits for the host. When the
-command ends, the engine ends both with a signal. A killed CLI sends no signal, so without this module its host would
-never exit and would keep the stack's passphrase in its environment. A thread of the host therefore connects to the
+The engine starts the dynamic host as `python -m pulumi.dynamic ADDRESS` through a shell, which waits for the host. It
+starts this package's plugin as `pulumi-resource-justt ADDRESS`. Both are a host in this module. When the command ends,
+the engine ends the host with a signal. A killed CLI sends no signal, so without this module its host would never exit
+and would keep the stack's passphrase in its environment. A thread of the host therefore connects to the
 engine's address every second. When the engine is gone, the host cancels the calls that have not sent a create, lets the
 others finish or undo it, and exits. It waits:
 
@@ -44,6 +45,7 @@ __all__ = [
     "engine_address",
     "engine_identity",
     "engine_request",
+    "serve_engine",
     "wait_until_gone",
     "watch_engine",
 ]
@@ -161,12 +163,26 @@ calls = Calls()
 
 _watch_lock = threading.Lock()
 _is_watched = False
+_plugin_argument: str | None = None
+"""The engine's address, if this process is the plugin."""
+
+
+def serve_engine(address: str) -> None:
+    """Make this process a host of the engine at *address*, as the SDK's dynamic host is. The plugin calls this."""
+    global _plugin_argument  # noqa: PLW0603 - a process serves one engine
+    _plugin_argument = address
+
+
+def _argument() -> str | None:
+    """Return the engine's address as this process got it; None in a process that is not a host."""
+    # Never end any other process, such as a user's tests that have a similar last argument.
+    return sys.argv[-1] if is_host() else _plugin_argument
 
 
 def watch_engine() -> None:
     """Start a thread that ends this process when the engine is gone.
 
-    This does nothing in a process that is not the SDK's dynamic host, or if the thread already runs. It also does
+    This does nothing in a process that is not a host, or if the thread already runs. It also does
     nothing if the engine can't be reached now, because a refused connection would then prove nothing later.
     """
     global _is_watched  # noqa: PLW0603 - a process has one watcher
@@ -181,16 +197,13 @@ def watch_engine() -> None:
 
 
 def engine_address() -> tuple[str, int] | None:
-    """Return the engine's address, this process's last argument; None if this is not the SDK's dynamic host."""
-    # Never end any other process, such as a user's tests that have a similar last argument.
-    if not is_host():
-        return None
-    name, _, port = sys.argv[-1].rpartition(":")
+    """Return the engine's address; None if this process is not a host."""
+    name, _, port = (_argument() or "").rpartition(":")
     return (name.strip("[]"), int(port)) if name and port.isascii() and port.isdigit() else None
 
 
 def engine_identity() -> str | None:
-    """Return an identifier of the engine that started this process; None if this is not the SDK's dynamic host.
+    """Return an identifier of the engine that started this process; None if this is not a host.
 
     A later engine may get the same port. On Linux, the identifier includes the socket's inode number, which differs.
     On other systems it is only the address.
@@ -260,8 +273,7 @@ def engine_request() -> tuple[str | None, Callable[[], bool]]:
 class EngineLog(Log):
     """Shows each line at the resource of the calling thread's call.
 
-    A line that the engine does not take goes to *write*. So does each line of a process that is not the SDK's dynamic
-    host.
+    A line that the engine does not take goes to *write*. So does each line of a process that is not a host.
 
     Args:
         write: Shows one line.
@@ -279,11 +291,11 @@ class EngineLog(Log):
 
     @functools.cached_property
     def _engine(self) -> Any:  # noqa: ANN401 - the stub has no types
-        import grpc  # noqa: PLC0415 - the SDK's host has loaded it; a program needs none
+        import grpc  # noqa: PLC0415 - the host has loaded it; a program needs none
         from pulumi.runtime.proto import engine_pb2_grpc  # noqa: PLC0415 - likewise
 
         # The engine is on this machine, and a proxy from the environment can't reach it.
-        return engine_pb2_grpc.EngineStub(grpc.insecure_channel(sys.argv[-1], [("grpc.enable_http_proxy", 0)]))
+        return engine_pb2_grpc.EngineStub(grpc.insecure_channel(_argument() or "", [("grpc.enable_http_proxy", 0)]))
 
     def _send(self, severity: str, text: str) -> bool:
         """Return whether the engine has taken a line."""
