@@ -118,7 +118,7 @@ class ResourceKind:
     def note_call(self, call: str, *arguments: Any) -> None:  # noqa: ANN401 - those of the front end's method
         """Note a call that the engine makes only when it runs a program, with the stack's current configuration."""
         is_get = call == "read" and is_first_look(self.properties_in(*arguments))
-        self._runs_program = self._runs_program or is_get or call in ("check", "create", "update")
+        self._runs_program = self._runs_program or is_get or call in ("check", "create", "update", "invoke", "list")
 
     def properties_in(self, *arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - likewise
         """Return the properties in the arguments of a create or a read."""

@@ -21,7 +21,7 @@ from pulumi.output import Unknown as EngineUnknown
 
 import pulumi_justt.core.client
 import pulumi_justt.core.session
-from pulumi_justt import host
+from pulumi_justt import host, resource_kinds
 from pulumi_justt import provider as provider_module
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import UNKNOWN
@@ -254,7 +254,7 @@ def test_no_text_contains_a_color_tag(capsys: pytest.CaptureFixture[str]) -> Non
     core = Core(error=JusttError("no <{%bogus%}>"))
     with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
         over(core).delete("id-1", {})
-    provider_module._write_line("no <{%bogus%}>")
+    resource_kinds._write_line("no <{%bogus%}>")
     assert provider_module._failure("no <{%bogus%}>").reason == "no < {%bogus%}>"
     assert capsys.readouterr().err == "no < {%bogus%}>\n"
 

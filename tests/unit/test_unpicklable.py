@@ -59,6 +59,8 @@ from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import CheckResult
 from pulumi_justt.errors import CreateOutcomeUnknown
 from pulumi_justt.log import SILENT
+from pulumi_justt.plugin.codec import Decoded
+from pulumi_justt.plugin.kinds import Integrations
 from pulumi_justt.provider import IntegrationProvider, ReadinessProvider
 from pulumi_justt.redaction import Redactor
 from pulumi_justt.testing import JusttMocks, _Justt
@@ -283,6 +285,8 @@ HOLDERS |= {
     "Verification": lambda: Verification(
         client(), [Attempt("GET", "/", 0.1, content=PAYLOAD.encode())], Journal(None), "stripe", None, print
     ),
+    "PluginKind": lambda: Integrations({"apiKey": KEY}),
+    "Decoded": lambda: Decoded({"secretPayload": {"apiKey": PAYLOAD}}, frozenset()),
     "JusttMocks": mocks,
     "_Justt": lambda: _Justt(settings(), {}, "stripe"),
 }
@@ -342,7 +346,7 @@ HARMLESS |= {
 }
 HARMLESS |= {"Property", "_Attribute", "StatusReports", "RepeatedErrors", "SharedConflict", "Integration", "Fact"}
 HARMLESS |= {"Identifiers", "UnlistedSource", "PaymentServiceProvider"}
-HARMLESS |= {"OutputLostError", "_TerminalError", "_TextLoader"}
+HARMLESS |= {"OutputLostError", "TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "EngineLog", "Lookup", "Candidates", "_Given"}
@@ -413,7 +417,7 @@ def test_the_objects_contain_the_secrets() -> None:
     assert held["ApiKeyOnly"].api_key == PAYLOAD
     assert held["Settings"].require_api_key() == KEY
     assert held["Inputs"].reveal_payload() == {"apiKey": PAYLOAD, "more": {"a": [PAYLOAD]}}
-    assert held["IntegrationProvider"]._config == {"justt:apiKey": KEY}
+    assert held["IntegrationProvider"]._config == {"apiKey": KEY}
     assert KEY in repr(vars(held["JusttClient"]._api))
 
 

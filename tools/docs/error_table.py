@@ -55,6 +55,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.state._HINTS",
             "core.readiness._problems",
             "core.validation",
+            "core.secret_inputs",
             "core.state.other_environment",
             "credentials.validate",
             "credentials._listed_problems",
@@ -116,7 +117,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "api.deadline",
             "api.responses",
             "core.readiness",
-            "provider._require_engine",
+            "resource_kinds._require_engine",
             "core.intents.outcome_unknown",
             "core.exactly_once.CreateCoordinator._resume_or_create",
             "core.exactly_once.CreateCoordinator._post",
@@ -138,7 +139,11 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "core.ownership.Ownership._creator_reason",
         ),
     ),
-    "Defects": ("A bug in the provider is shown in this form.", ("core.messages.defect", "provider")),
+    "Defects": ("A bug in the provider is shown in this form.", ("core.messages.defect",)),
+    "Functions of the plugin": (
+        "Programs call `getIntegration` and `getIntegrations`. An error of a request has the form above.",
+        ("core.lookups",),
+    ),
     "The command line": (
         "`doctor` shows each result as `finding`, `not checked` or `ok`, and on the next line what you should do.",
         ("cli",),
@@ -183,6 +188,8 @@ _ELSEWHERE = {
     "cli.verify.lifecycle.Verification._use_after_deactivation": "likewise",
     "cli.verify.lifecycle.Verification._find_in_list": "likewise",
     "testing": "the name of a logger",
+    "plugin.package_schema": "the schema, which SDKs and editors show",
+    "plugin.server.main": "the text for a user who starts the plugin, and the port that the engine reads",
     "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
     "api.client.Client._open": "a header",
     "api.client.Client.__post_init__": "stands in a text as <variables>",
@@ -359,7 +366,8 @@ _LOGS = {"log", "_log"}
 _LOG_METHODS = {"warning": "warning", "info": "note"}
 """The names of a `pulumi_justt.log.Log`, and for each of its methods the kind of its lines, which is their prefix."""
 _FORWARDERS = {
-    "provider._write_line",
+    "resource_kinds._write_line",
+    "plugin.server.main",
     "core.client._debug_line",
     "cli.rendering.note",
     "cli.rendering.print_json",
@@ -778,7 +786,7 @@ class Source:
         if name == "str" and isinstance(node.args[0], ast.Name) and self._is_caught(node, node.args[0].id):
             return "<the error>"
         # A function that wraps a text, for example to add the frames.
-        return self._read(node.args[0]) if name in ("_with_debug", "_explained") else None
+        return self._read(node.args[0]) if name in ("_with_debug", "explained") else None
 
     def _variable(self, node: ast.Name) -> str | None:
         """Return the text that the enclosing function assigns to *node*."""

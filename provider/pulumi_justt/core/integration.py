@@ -256,6 +256,19 @@ class IntegrationLifecycle:
         self._statuses.note_recorded(self.call().urn, record.integration_id, outs)
         return record.integration_id, outs
 
+    @staticmethod
+    def plan(inputs: Properties, olds: Properties | None = None) -> tuple[str, dict[str, Any]]:
+        """Return the id and the outputs that a preview can show for a create, or for an update of *olds*.
+
+        The id is empty if only the create can tell it.
+        """
+        if olds is not None:
+            return str(olds["integrationId"]), _updated(olds, inputs)
+        adopted = inputs.get("adoptId", UNKNOWN)
+        status = UNKNOWN if "adoptId" in inputs else "PENDING"
+        outs = {**inputs, "integrationId": adopted, "status": status, "goLiveDate": UNKNOWN}
+        return adopted if isinstance(adopted, str) else "", outs
+
     def end(self) -> None:
         """Report what concerns several resources; the host calls this after the last call.
 
@@ -353,7 +366,7 @@ class IntegrationLifecycle:
                     "there. If it is in no state, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
-        return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
+        return _updated(olds, news)
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Deactivate the integration by its recorded policy, or release it if `ownership` gives a reason to.
@@ -658,6 +671,11 @@ class IntegrationLifecycle:
         # An integration that runs until a future date keeps its claim, so it is no candidate for a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
+
+
+def _updated(olds: Properties, news: Properties) -> dict[str, Any]:
+    """Return the outputs after an update: the new inputs, and what Justt returned earlier."""
+    return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
 
 
 def _with_values(inputs: Properties) -> Inputs:

@@ -181,7 +181,19 @@ class ReadinessLifecycle:
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news*: this wait is over, so a new deadline applies to the next one."""
         require_same_environment(self.settings, f"updating the wait for {describe(olds, integration_id)}", olds)
-        return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
+        return _updated(olds, news)
+
+    @staticmethod
+    def plan(inputs: Properties, olds: Properties | None = None) -> tuple[str, dict[str, Any]]:
+        """Return the id and the outputs that a preview can show for a wait, or for an update of *olds*.
+
+        The id is empty if the integration has none yet.
+        """
+        integration_id = inputs.get("integrationId")
+        id_ = integration_id if isinstance(integration_id, str) else ""
+        if olds is not None:
+            return id_, _updated(olds, inputs)
+        return id_, {**inputs, "status": "SUCCESSFUL", "goLiveDate": UNKNOWN}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Do nothing, because the integration belongs to another resource."""
@@ -290,6 +302,11 @@ class _Wait:
     def __post_init__(self) -> None:
         """Make the first progress note due at once."""
         self.next_note = self.started
+
+
+def _updated(olds: Properties, news: Properties) -> dict[str, Any]:
+    """Return the outputs after an update: the new inputs, and what Justt returned earlier."""
+    return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
 
 def _has_failed(record: RemoteRecord) -> bool:

@@ -1,0 +1,1 @@
+"""The Pulumi provider plugin `pulumi-resource-justt`, for programs in any language and for `pulumi import`."""
