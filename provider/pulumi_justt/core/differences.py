@@ -7,13 +7,19 @@ from collections.abc import Iterator, Mapping
 
 from pulumi_justt import schema
 from pulumi_justt.core.inputs import ARGUMENTS, SETS
-from pulumi_justt.core.state import Properties
+from pulumi_justt.core.state import Properties, is_undeclared
 
 __all__ = ["is_same", "is_same_policy", "replacing"]
 
 
 def replacing(olds: Properties, news: Properties) -> list[str]:
-    """Return the paths of the changed properties that require a replacement."""
+    """Return the paths of the changed properties that require a replacement.
+
+    The API does not return what was sent when an imported integration was created. So until an update has recorded the
+    program's inputs, they count as what was sent, and only another source requires a replacement.
+    """
+    if is_undeclared(olds):
+        olds = {**news, "source": olds.get("source", news.get("source"))}
     payload, referred = olds.get("secretPayload"), news.get("secretReferences")
     if isinstance(payload, Mapping) and isinstance(referred, Mapping) and "secretReferences" not in olds:
         # A state that an older version wrote has the references in `secretPayload`. A reference that has only moved to

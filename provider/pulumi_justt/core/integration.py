@@ -2,7 +2,9 @@
 
     call    what happens                                                                          requests
     check   validates all properties at once; fills in environment and account                    0
+            of an import: accepts what `read` returned                                            0
     diff    anything that was sent to the API: replace; the deactivation policy: update in place  0
+            of an import that no update has recorded yet: only another source replaces it         0
     create  POST; returns the id at once, with status PENDING unless the response has another     1, and a list before
                                                                                                   the process's first
             with adoptId: GET; adopts the existing integration as it is                           1
@@ -49,6 +51,7 @@ from pulumi_justt.core.state import (
     Properties,
     describe,
     drop_none,
+    is_undeclared,
     outputs_from,
     raise_unless_missing_allowed,
     require_same_environment,
@@ -123,6 +126,9 @@ class IntegrationLifecycle:
         Warns:
             warning: Two resources of the program have the same external identifier in one account.
         """
+        if is_undeclared(olds) and drop_none(news) == drop_none(olds):
+            # The engine checks the inputs of an import, which are what `read` returned.
+            return CheckResult(drop_none(news), [])
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
         inputs = drop_none({name: value for name, value in news.items() if name not in too_deep})
         for each in schema.INTEGRATION:

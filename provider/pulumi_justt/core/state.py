@@ -26,6 +26,7 @@ __all__ = [
     "describe",
     "drop_none",
     "invalid",
+    "is_undeclared",
     "other_environment",
     "outputs_from",
     "raise_unless_missing_allowed",
@@ -69,6 +70,14 @@ class CheckResult(Unpicklable):
 
     inputs: dict[str, Any]
     failures: list[str]
+
+
+def is_undeclared(recorded: Properties) -> bool:
+    """Return whether the state has an integration that was imported or is only read, but not yet declared.
+
+    It then has only what Justt returned, and no external identifier.
+    """
+    return bool(recorded) and "externalIdentifier" not in recorded
 
 
 def describe(properties: Properties, integration_id: str = "") -> str:
