@@ -509,6 +509,8 @@ _NAMES = {
     "'.'.join(rest)": "path",
     "account.called": "the account",
     "owner.stack.called": "the stack",
+    "stack.called": "the stack",
+    "stack.option": "stack option",
     "diagnosis.view.stack.called": "the stack",
     "intents.describe(intent)": "the create",
     "view.settings.environment": "the configuration's environment",

@@ -84,8 +84,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     Run it once before you use the package, and report what differs. The output has no credential.
 
     It creates one or two integrations with a made-up credential, deactivates them, and checks that they are INACTIVE.
-    Justt keeps them as INACTIVE. The command never runs in production. The API key comes from the stack, or from
-    JUSTT_API_KEY if there is no project.
+    Justt keeps them as INACTIVE. The command never runs in production, and refuses the API key of a production stack.
+    The API key comes from the stack, or from JUSTT_API_KEY if there is no project.
 
     Exit code 1: a fact differs. Exit code 3: not all facts could be tried, or an integration may still be active.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from pulumi_justt.cli.stacks import Configuration, Stack
 from pulumi_justt.core.config import VENDOR_URLS, Settings
@@ -21,17 +22,38 @@ def sandbox_settings(stacks: Sequence[Stack], environ: Mapping[str, str]) -> Set
     Raises:
         StackError: The stack's configuration could not be read.
         InvalidSettings: The settings are invalid, or they may lead to production.
+        InvalidSettings: The API key is that of production.
     """
     if not stacks:
-        return _sandbox({}, lambda values: Settings.load(values, environ))
+        settings = _sandbox({}, lambda values: Settings.load(values, environ))
+        if environ.get("JUSTT_ENVIRONMENT") == "production":
+            return _without_production(settings, "JUSTT_ENVIRONMENT is production", "Set it to sandbox")
+        return settings
     stack = stacks[0]
     configuration = stack.configuration()
-    return _sandbox(
-        configuration.values, lambda values: stack.settings(Configuration(values, configuration.has_plain_key))
+    given = configuration.values
+    settings = _sandbox(given, lambda values: stack.settings(Configuration(values, configuration.has_plain_key)))
+    # Without a name and an address, the environment is production.
+    address = given.get("baseUrl") or stack.environ.get("JUSTT_BASE_URL")
+    environment = (
+        given.get("environment") or stack.environ.get("JUSTT_ENVIRONMENT") or ("" if address else "production")
     )
+    if environment == "production":
+        return _without_production(
+            settings,
+            f"{stack.called} is for production",
+            "Name a stack of the sandbox with --stack (if this one is, run `pulumi config set justt:environment "
+            f"sandbox{stack.option}`)",
+        )
+    return settings
 
 
 def _sandbox(values: Mapping[str, object], load: Callable[[Mapping[str, object]], Settings]) -> Settings:
+    """Return the settings that *load* returns for the sandbox or for a simulator.
+
+    Raises:
+        InvalidSettings: The settings are invalid, or they may lead to production.
+    """
     try:
         settings = load({**values, "environment": "sandbox"})
     except InvalidSettings:
@@ -47,3 +69,24 @@ def _sandbox(values: Mapping[str, object], load: Callable[[Mapping[str, object]]
             "the sandbox. Nothing was sent. If it does, set justt:environment or JUSTT_ENVIRONMENT to sandbox"
         )
     return settings
+
+
+def _without_production(settings: Settings, reason: str, remediation: str) -> Settings:
+    """Return *settings* of an environment other than production, without what is production's.
+
+    Args:
+        settings: The settings for the sandbox or for a simulator.
+        reason: Why the configured API key is that of production, as the beginning of an error.
+        remediation: What to do about it.
+
+    Raises:
+        InvalidSettings: The API key is that of production.
+    """
+    if settings.environment == "simulator":
+        return settings
+    if settings.is_overridden:
+        return replace(settings, reference_account_id=None)
+    raise InvalidSettings(
+        f"{reason}, so its API key must not be sent to the sandbox. Nothing was sent. {remediation}, or set "
+        "JUSTT_API_KEY_OVERRIDE to a key of the sandbox for this command"
+    )

@@ -104,7 +104,11 @@ GATEWAY = "https://gateway.example/justt"
     ("environ", "expected"),
     [
         ({}, ("sandbox", "https://api.justt.ai/v1/sandbox")),
-        ({"JUSTT_ENVIRONMENT": "production"}, ("sandbox", "https://api.justt.ai/v1/sandbox")),
+        ({"JUSTT_ENVIRONMENT": "production"}, "JUSTT_ENVIRONMENT is production, so its API key must not be sent"),
+        (
+            {"JUSTT_ENVIRONMENT": "production", "JUSTT_API_KEY_OVERRIDE": "k-2"},
+            ("sandbox", "https://api.justt.ai/v1/sandbox"),
+        ),
         ({"JUSTT_BASE_URL": "https://api.justt.ai/v1/sandbox/"}, ("sandbox", "https://api.justt.ai/v1/sandbox")),
         ({"JUSTT_BASE_URL": "http://localhost:9/v1"}, ("simulator", "http://localhost:9/v1")),
         ({"JUSTT_BASE_URL": GATEWAY, "JUSTT_ENVIRONMENT": "sandbox"}, ("sandbox", GATEWAY)),
@@ -126,15 +130,35 @@ def test_settings_never_lead_to_production(environ: dict[str, str], expected: tu
 
 
 def test_the_stack_gives_the_key(project: FakePulumi) -> None:
-    """The configuration of the stack counts. Its environment is replaced if the address is Justt's own."""
+    """The configuration of a stack of the sandbox counts, with its key and its account."""
     stack = Stack("dev", project.project, {"PATH": project.path})
-    project.config({"justt:environment": "production", "justt:referenceAccountId": "acc_1"}, {"justt:apiKey": "k-1"})
-    settings = sandbox_settings([stack], {})
-    assert (settings.environment, settings.reference_account_id) == ("sandbox", "acc_1")
-    assert settings.require_api_key() == "k-1"
+    for sandbox in ({"justt:environment": "sandbox"}, {"justt:baseUrl": "https://api.justt.ai/v1/sandbox"}):
+        project.config({**sandbox, "justt:referenceAccountId": "acc_1"}, {"justt:apiKey": "k-1"})
+        settings = sandbox_settings([stack], {})
+        assert (settings.environment, settings.reference_account_id) == ("sandbox", "acc_1")
+        assert settings.require_api_key() == "k-1"
     project.config({"justt:environment": "production", "justt:baseUrl": GATEWAY}, {"justt:apiKey": "k-1"})
     with pytest.raises(InvalidSettings, match="is not Justt's own"):
         sandbox_settings([stack], {})
+
+
+@pytest.mark.parametrize("environment", [{"justt:environment": "production"}, {}])
+def test_the_key_of_production_is_not_sent_to_the_sandbox(project: FakePulumi, environment: dict[str, str]) -> None:
+    """A stack of production is refused, also one that names no environment. The override's key is not the stack's."""
+    project.config({**environment, "justt:referenceAccountId": "acc_1"}, {"justt:apiKey": "k-1"})
+
+    refused = project.run(*VERIFY, "--stack", "prod", "--yes")
+    assert refused.exit_code == 3
+    assert "error: prod is for production, so its API key must not be sent to the sandbox. Nothing was sent." in (
+        refused.stderr
+    )
+    assert "run `pulumi config set justt:environment sandbox --stack prod`" in refused.stderr
+    assert (refused.stdout, "k-1" in refused.output) == ("", False)
+
+    overridden = Stack("prod", project.project, {"PATH": project.path, "JUSTT_API_KEY_OVERRIDE": "k-2"})
+    settings = sandbox_settings([overridden], {})
+    assert (settings.environment, settings.require_api_key()) == ("sandbox", "k-2")
+    assert settings.reference_account_id is None
 
 
 @pytest.mark.parametrize(
