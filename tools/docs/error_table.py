@@ -173,6 +173,7 @@ _ELSEWHERE = {
     "simulator.rules": "responses of the simulator, in place of Justt's own texts",
     "cli.options.STACKS": "the help of an option",
     "cli.options.ACCOUNTS": "the help of an option",
+    "cli.options.ENVIRONMENT": "the help of an option",
     "cli.options.JSON": "the help of an option",
     "cli.options._FOLDER": "the help of an option",
     "cli.importing.program": "the program that it prints",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -25,7 +24,6 @@ __all__ = [
     "View",
     "accounts",
     "cut_short",
-    "default_settings",
     "is_of_key",
     "listed",
     "managed",
@@ -117,19 +115,6 @@ def view(stack: Stack) -> View:
     """
     settings, state = stack.settings(), stack.state()
     return View(stack, settings, state, stack.provider_settings(state, settings))
-
-
-def default_settings(environment: str | None = None) -> Settings:
-    """Return the settings from the JUSTT_* variables, which apply if there is no stack.
-
-    Args:
-        environment: The environment, instead of the variable's.
-
-    Raises:
-        InvalidSettings: The variables are invalid.
-    """
-    given = {} if environment is None else {"JUSTT_ENVIRONMENT": environment}
-    return Settings.load({}, {**os.environ, **given})
 
 
 def accounts(views: Sequence[View], settings: Iterable[Settings], given: Sequence[str] = ()) -> list[Account]:

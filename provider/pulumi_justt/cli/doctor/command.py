@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
-from pulumi_justt.cli import rendering, stacks
+from pulumi_justt.cli import options, rendering, stacks
 from pulumi_justt.cli.doctor import examination
 from pulumi_justt.cli.doctor.checks import Check
 from pulumi_justt.cli.doctor.paragraphs import paragraphs
-from pulumi_justt.cli.options import ACCOUNTS, FINDINGS, FINE, NOT_DONE, STACKS, common
+from pulumi_justt.cli.options import ACCOUNTS, ENVIRONMENT, FINDINGS, FINE, NOT_DONE, STACKS, common
 
 __all__ = ["command"]
 
@@ -34,6 +35,7 @@ __all__ = ["command"]
     help="Do not run this check; repeat for more.",
 )
 @click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Print only findings and checks that could not be made.")
+@ENVIRONMENT
 @common
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     names: tuple[str, ...],
@@ -41,6 +43,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     only: tuple[str, ...],
     skipped: tuple[str, ...],
     is_quiet: bool,
+    environment: str | None,
     folder: Path,
     is_json: bool,
 ) -> int:
@@ -56,6 +59,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     exits with 1 if an update was killed. If other stacks use the same account, a drift job runs `pulumi-justt doctor
     --quiet --skip unmanaged`, which prints nothing and exits with 0 if the stack's own integrations are healthy.
 
+    Without a stack, the settings come from the JUSTT_* variables, and stderr says which environment the command asks.
+    It asks production only if --environment or JUSTT_ENVIRONMENT names it.
+
     If a check fails that another one depends on, its result is shown even with --only or --skip.
 
     \b
@@ -68,11 +74,15 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     selected = [check for check in only or examination.CHECKS if check not in skipped]
     if not selected:
         raise click.UsageError("--skip leaves none of the checks of --only")
-    checks = [
-        check
-        for check in examination.examine(stacks.chosen(names, folder), accounts=accounts, checks=selected)
-        if check.verdict not in ("ok", "warning") or not is_quiet
-    ]
+    given = stacks.chosen(names, folder)
+    options.refuse_environment(given, environment)
+    found = examination.examine(
+        given,
+        accounts=accounts,
+        checks=selected,
+        without_stack=partial(options.settings_without_stack, environment, folder),
+    )
+    checks = [check for check in found if check.verdict not in ("ok", "warning") or not is_quiet]
     findings = sum(check.verdict == "finding" for check in checks)
     warnings = sum(check.verdict == "warning" for check in checks)
     unchecked = sum(check.verdict == "not checked" for check in checks)

@@ -22,12 +22,13 @@ may depend on it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from pulumi_justt.cli import account_records
 from pulumi_justt.cli.doctor import account_checks, credentials_check, journal_check, stack_checks
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack
+from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import InvalidSettings
 
 __all__ = ["CHECKS", "examine"]
@@ -47,23 +48,30 @@ _OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
 
 
 def examine(
-    stacks: Sequence[Stack], *, accounts: Sequence[str] = (), checks: Collection[str] = CHECKS
+    stacks: Sequence[Stack],
+    *,
+    without_stack: Callable[[], Settings],
+    accounts: Sequence[str] = (),
+    checks: Collection[str] = CHECKS,
 ) -> Iterator[Check]:
     """Check *stacks* and the accounts that they use. Yield each result as soon as it is known.
 
     Args:
-        stacks: The stacks; if there are none, the settings come from the JUSTT_* variables.
+        stacks: The stacks.
+        without_stack: Returns the settings if there are no stacks. It is called only if a check needs an account.
         accounts: References of the accounts to list; by default those that the stacks use.
         checks: The names of the checks to make; by default all.
     """
     wanted = {*checks}
-    for check in _run_checks(stacks, accounts, wanted):
+    for check in _run_checks(stacks, without_stack, accounts, wanted):
         # A selected check may depend on another one that failed, so that failure is shown too.
         if check.name in wanted or check.verdict != "ok":
             yield check
 
 
-def _run_checks(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
+def _run_checks(
+    stacks: Sequence[Stack], without_stack: Callable[[], Settings], accounts: Sequence[str], wanted: set[str]
+) -> Iterator[Check]:
     if "tools" in wanted:
         yield from stack_checks.tools(stacks)
     patients = [Patient(stack) for stack in stacks]
@@ -80,14 +88,16 @@ def _run_checks(stacks: Sequence[Stack], accounts: Sequence[str], wanted: set[st
     if "journal" in wanted:
         yield from journal_check.examine(patients)
     if wanted & _OF_ACCOUNTS:
-        yield from _at_justt(patients, accounts, wanted)
+        yield from _at_justt(patients, without_stack, accounts, wanted)
 
 
-def _at_justt(patients: Sequence[Patient], accounts: Sequence[str], wanted: set[str]) -> Iterator[Check]:
+def _at_justt(
+    patients: Sequence[Patient], without_stack: Callable[[], Settings], accounts: Sequence[str], wanted: set[str]
+) -> Iterator[Check]:
     settings = [patient.settings for patient in patients if patient.settings]
     if not patients:
         try:
-            settings = [account_records.default_settings()]
+            settings = [without_stack()]
         except InvalidSettings as error:
             yield Check("configuration", "finding", f"{error}.")
     views = [view for patient in patients if (view := patient.view)]

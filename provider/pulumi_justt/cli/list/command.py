@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import click
 
 from pulumi_justt.api.models import SOURCES, STATUSES
-from pulumi_justt.cli import account_records, rendering, stacks
+from pulumi_justt.cli import options, rendering, stacks
 from pulumi_justt.cli.account_records import Managed
 from pulumi_justt.cli.list import records
-from pulumi_justt.cli.options import ACCOUNTS, FINE, NOT_DONE, STACKS, common
-from pulumi_justt.core.config import Settings
+from pulumi_justt.cli.options import ACCOUNTS, ENVIRONMENT, FINE, NOT_DONE, STACKS, common
 from pulumi_justt.errors import nearest
 
 __all__ = ["command"]
@@ -43,11 +41,7 @@ _SPARE = ("ENVIRONMENT", "GO-LIVE", "ACCOUNT", "STATUS", "SOURCE")
 @click.option(
     "--unmanaged", "is_unmanaged_only", is_flag=True, help="Only integrations that none of the stacks manages."
 )
-@click.option(
-    "--environment",
-    type=click.Choice(["production", "sandbox"]),
-    help="The environment to list if there is no stack. Default: the variable JUSTT_ENVIRONMENT.",
-)
+@ENVIRONMENT
 @common
 def command(
     names: tuple[str, ...],
@@ -73,10 +67,9 @@ def command(
       notes[]: why it may be incomplete
     """
     given = stacks.chosen(names, folder)
-    if given and environment:
-        raise click.UsageError("--environment is only for a folder without a Pulumi project: a stack has its own")
-    without_stack = None if given else _settings(environment, folder)
-    seen = records.collect(given, without_stack=without_stack, sources=sources, **filters)
+    options.refuse_environment(given, environment)
+    settings = None if given else options.settings_without_stack(environment, folder)
+    seen = records.collect(given, without_stack=settings, sources=sources, **filters)
     if is_json:
         listed = [_document(each) for each in seen.found]
         rendering.print_json({"integrations": listed, "isComplete": not seen.notes, "notes": [*seen.notes]})
@@ -90,27 +83,6 @@ def command(
     for note in seen.notes:
         rendering.note(f"{'warning' if seen.is_read else 'error'}: {note}")
     return NOT_DONE if seen.notes else FINE
-
-
-def _settings(environment: str | None, folder: Path) -> Settings:
-    """Return the settings if there is no stack, and say on stderr which environment the command asks.
-
-    Raises:
-        click.UsageError: The environment is production, and neither the user nor a variable says so.
-        InvalidSettings: The JUSTT_* variables are invalid.
-    """
-    settings = account_records.default_settings(environment)
-    is_named = environment or os.environ.get("JUSTT_ENVIRONMENT")
-    where = f"there is no Pulumi project in {folder.absolute()}"
-    if settings.environment == "production" and not is_named:
-        raise click.UsageError(
-            f"{where}, so the command would ask production. Name a project with --cwd, or add --environment production "
-            "or --environment sandbox"
-        )
-    if settings.api_key:
-        key = settings.api_key_origin
-        rendering.note(f"note: {where}: asking {settings.environment} at {settings.base_url} with the key from {key}.")
-    return settings
 
 
 def _row(found: records.Found) -> tuple[str | None, ...]:

@@ -229,6 +229,7 @@ def test_a_key_that_cannot_be_used_is_one_error(
     assert second == "error: accounts of the same API key that were not listed: 2."
 
 
+@pytest.mark.parametrize("command", [("list", 0), ("doctor", 3)])
 @pytest.mark.parametrize(
     ("option", "variable", "expected"),
     [
@@ -239,10 +240,15 @@ def test_a_key_that_cannot_be_used_is_one_error(
         ("", "sandbox", "sandbox at https://api.justt.ai/v1/sandbox"),
     ],
 )
-def test_production_without_a_stack_must_be_named(
-    project: FakePulumi, monkeypatch: pytest.MonkeyPatch, option: str, variable: str, expected: str | None
+def test_production_without_a_stack_must_be_named(  # noqa: PLR0913, PLR0917 - the columns of the table
+    project: FakePulumi,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, int],
+    option: str,
+    variable: str,
+    expected: str | None,
 ) -> None:
-    """Without a stack, `list` asks production only if an option or a variable names it.
+    """Without a stack, `list` and `doctor` ask production only if an option or a variable names it.
 
     Before it asks, it says which environment, which address and which key it uses.
     """
@@ -257,18 +263,20 @@ def test_production_without_a_stack_must_be_named(
     monkeypatch.setattr(account_records, "listed", listed)
     arguments = ["--environment", option] if option else []
     environ = {"JUSTT_API_KEY": "key", "JUSTT_ENVIRONMENT": variable}
-    result = project.run("list", *arguments, "--cwd", str(folder), environ=environ)
+    name, code = command
+    result = project.run(name, *arguments, "--cwd", str(folder), environ=environ)
     if expected is None:
         assert (result.exit_code, asked) == (2, [])
         assert "so the command would ask production. Name a project with --cwd" in result.stderr
     else:
-        assert (result.exit_code, asked) == (0, [expected.partition(" at ")[2]])
+        assert (result.exit_code, asked) == (code, [expected.partition(" at ")[2]])
         assert f"asking {expected} with the key from JUSTT_API_KEY." in result.stderr
 
 
-def test_a_stack_has_its_own_environment(project: FakePulumi) -> None:
-    """`list` refuses `--environment` beside a stack, whose configuration says which environment it uses."""
-    result = project.run("list", "--environment", "sandbox")
+@pytest.mark.parametrize("command", ["list", "doctor"])
+def test_a_stack_has_its_own_environment(project: FakePulumi, command: str) -> None:
+    """`--environment` is refused beside a stack, whose configuration says which environment it uses."""
+    result = project.run(command, "--environment", "sandbox")
     assert (result.exit_code, "--environment is only for a folder without a Pulumi project" in result.stderr) == (
         2,
         True,
