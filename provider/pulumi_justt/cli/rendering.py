@@ -161,6 +161,7 @@ def print_table(
     *,
     is_question: bool = False,
     spare: Sequence[str] = (),
+    below: Mapping[str, str] | None = None,
 ) -> None:
     """Print a table. No word is broken, so that an id can be copied.
 
@@ -169,15 +170,23 @@ def print_table(
         rows: The rows, with a cell for each column; None is an empty cell.
         is_question: Whether to print to stderr, because the table belongs to a prompt.
         spare: Columns to leave out if the terminal is too narrow, in this order.
+        below: For a column of *spare*, the column that has its cells on a second line, instead of leaving them out.
 
     Raises:
         MissingLibrary: The extra is not installed.
     """
     console = _console(is_question=is_question)
     left_out: list[str] = []
+    places = below or {}
     while True:
-        kept = [n for n, name in enumerate(columns) if name not in left_out]
-        table = _table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows], console)
+        # The numbers of the columns that each shown column has, one below the other.
+        kept = [
+            [n, *(columns.index(each) for each in left_out if places.get(each) == name)]
+            for n, name in enumerate(columns)
+            if name not in left_out
+        ]
+        heads, *table_rows = [[[row[n] for n in numbers] for numbers in kept] for row in (columns, *rows)]
+        table = _table(heads, table_rows, console)
         narrowest = console.measure(table, options=console.options.update_width(_WIDEST)).minimum
         if narrowest <= console.width or len(left_out) == len(spare):
             break
@@ -188,20 +197,26 @@ def print_table(
         console.print(table)
     # `rstrip`, because the last cell of a line is padded to the width of its column.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=is_question)
-    if left_out:
-        note(f"The terminal is too narrow for {', '.join(left_out)}: widen it, or use --json.")
+    missing = [name for name in left_out if name not in places]
+    if missing:
+        note(f"The terminal is too narrow for {', '.join(missing)}: widen it, or use --json.")
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console) -> Table:
+def _table(columns: Sequence[Sequence[object]], rows: Sequence[Sequence[Sequence[object]]], console: Console) -> Table:
+    """Return a table. Each head and each cell is a list of its lines."""
     from rich import box  # noqa: PLC0415 - `--json` works without the extra
     from rich.table import Table  # noqa: PLC0415 - likewise
     from rich.text import Text  # noqa: PLC0415 - likewise
 
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
-    shown = [["" if cell is None else clean(cell) for cell in row] for row in rows]
-    for n, name in enumerate(columns):
+    heads, *shown = [
+        ["\n".join("" if line is None else clean(line) for line in cell) for cell in row] for row in (columns, *rows)
+    ]
+    for n, name in enumerate(heads):
         # By default, rich would narrow the widest column first and break its words.
-        table.add_column(Text(clean(name)), overflow="fold", no_wrap=not any(" " in cells[n] for cells in shown))
+        # Without the blank lines, rich would show the short names beside the last line of a long one.
+        blank = "\n " * (max(each.count("\n") for each in heads) - name.count("\n"))
+        table.add_column(Text(name + blank), overflow="fold", no_wrap=not any(" " in cells[n] for cells in shown))
     for cells in shown:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     return table

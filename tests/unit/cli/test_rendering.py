@@ -86,6 +86,19 @@ def test_a_narrow_terminal_leaves_out_columns(columns: int, names: list[str]) ->
     assert ("--json" in sent) == (len(names) < 8)
 
 
+@pytest.mark.parametrize(("columns", "lines"), [(60, 1), (40, 2)])
+def test_a_narrow_terminal_shows_a_column_below_another_one(columns: int, lines: int) -> None:
+    """If a terminal is too narrow for a column with a place below another one, each row gets a second line."""
+    program = f"""
+from pulumi_justt.cli import rendering
+rendering.print_table(("ID", "NAME"), [("{ID}", "stripe"), (None, "a b")], spare=("NAME",), below={{"NAME": "ID"}})
+"""
+    sent = on_a_terminal(program, NO_COLOR="1", COLUMNS=str(columns)).replace("\x1b[1m", "").replace("\x1b[0m", "")
+    words = [line.split() for line in sent.splitlines() if line.strip(" ─")]
+    rows = [["ID", "NAME"], [ID, "stripe"], ["a", "b"]]
+    assert words == (rows if lines == 1 else [["ID"], ["NAME"], [ID], ["stripe"], ["a", "b"]])
+
+
 def test_paragraphs_without_a_terminal_are_not_folded() -> None:
     """Without a terminal, each line of a finding is printed on one line, with all but the first one indented."""
     done = subprocess.run(

@@ -63,7 +63,8 @@ def command(stacks: tuple[str, ...], since: datetime | None, is_last_only: bool,
         documents = [_document(each) for each in found.entries]
         rendering.print_json({"changes": documents, "isComplete": not found.notes, "notes": [*found.notes]})
     else:
-        rendering.print_table(_COLUMNS, [_row(each) for each in found.entries], spare=_SPARE)
+        rows = [_row(each) for each in found.entries]
+        rendering.print_table(_COLUMNS, rows, spare=_SPARE, below={"RESOURCE": "ID"})
     if not found.entries and not found.notes:
         rendering.note("The journal on this machine has no such change.")
     for note in found.notes:

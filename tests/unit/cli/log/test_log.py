@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
 import pytest
 
 from pulumi_justt.core.journal import Change, Intent, Journal
+from support import environment, terminal
 from support.fake_pulumi import STACK, TYPE, FakePulumi
+from support.harness import HANG_SECONDS
 
 URL = "https://api.justt.ai/v1/sandbox"
 START = 1_800_000_000.0
@@ -97,6 +100,39 @@ def test_changes_are_shown_in_order(history: FakePulumi) -> None:
         ["2027-01-15T08:00:00Z", "create", "failed", "b", "shop/dev", "e-1"],
         ["2027-01-15T08:01:00Z", "created", "id-a2", "a", "shop/dev"],
     ]
+
+
+AT_80 = """\
+ TIME                   CHANGE          ID
+                                        RESOURCE
+ ───────────────────────────────────────────────────────────────────────────
+ 2027-01-15T08:00:00Z   created         2743bd7d-c6c6-4670-989a-6949b744e9d5
+                                        stripe-eu
+ 2027-01-15T08:00:00Z   create failed
+                                        adyen-eu
+
+The terminal is too narrow for STACK, ERROR ID: widen it, or use --json."""
+
+AT_130 = """\
+ TIME                   CHANGE          ID                                     RESOURCE    STACK      ERROR ID
+ ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2027-01-15T08:00:00Z   created         2743bd7d-c6c6-4670-989a-6949b744e9d5   stripe-eu   shop/dev
+ 2027-01-15T08:00:00Z   create failed                                          adyen-eu    shop/dev   sim-619947e7"""
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(80, AT_80), (130, AT_130)])
+def test_a_terminal_shows_the_resource(project: FakePulumi, columns: int, expected: str) -> None:
+    """On a terminal with 80 columns, the resource's name is below the id, which stays in one piece."""
+    created_id = "2743bd7d-c6c6-4670-989a-6949b744e9d5"
+    record(project, "1st", 0, created("stripe-eu", created_id))
+    record(project, "1st", 0, Change("create", "failed", URL, urn("adyen-eu"), error_id="sim-619947e7"))
+    environ = {"COLUMNS": str(columns), "NO_COLOR": "1", "JUSTT_STATE_DIR": str(project.folder / "journal")}
+    command = f"exec {sys.executable} -m pulumi_justt.cli log"
+    code, shown, _ = terminal.run(
+        command, cwd=project.folder, environ=environment.build(environ), answers={}, seconds=HANG_SECONDS
+    )
+    assert code == 0
+    assert shown.strip("\n") == expected
 
 
 def test_filters(history: FakePulumi) -> None:
