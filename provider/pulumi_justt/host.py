@@ -26,7 +26,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,6 +161,9 @@ class Calls:
 calls = Calls()
 """The calls of this process."""
 
+_thread = threading.local()
+"""`lines` has the lines of this thread's call, each with its severity; None or absent if it serves no call."""
+
 _watch_lock = threading.Lock()
 _is_watched = False
 _plugin_argument: str | None = None
@@ -273,21 +276,47 @@ def engine_request() -> tuple[str | None, Callable[[], bool]]:
 class EngineLog(Log):
     """Shows each line at the resource of the calling thread's call.
 
-    A line that the engine does not take goes to *write*. So does each line of a process that is not a host.
+    The engine's table shows only one message of a call, so the lines of a call are sent as one message when it ends. A
+    line that the engine does not take goes to *write*. So does each line of a process that is not a host.
 
     Args:
         write: Shows one line.
     """
 
-    def warning(self, text: str) -> None:
-        """Show a warning. The engine writes `warning: ` before it."""
-        if not self._send("WARNING", text):
-            super().warning(text)
+    @contextlib.contextmanager
+    def joining(self) -> Iterator[None]:
+        """Join the lines that the calling thread logs within the `with` statement, and send them at its end."""
+        lines: list[tuple[str, str]] = []
+        _thread.lines = lines
+        try:
+            yield
+        finally:
+            _thread.lines = None
+            # The engine's table shows the first line, so the warnings come first.
+            self._show(sorted(lines, key=lambda line: line[0] != "WARNING"))
 
-    def info(self, text: str) -> None:
+    def warning(self, text: str, *, is_urgent: bool = False) -> None:
+        """Show a warning. The engine writes `warning: ` before it."""
+        self._add("WARNING", text, is_urgent=is_urgent)
+
+    def info(self, text: str, *, is_urgent: bool = False) -> None:
         """Show a note. The engine writes nothing before it."""
-        if not self._send("INFO", f"note: {text}"):
-            super().info(text)
+        self._add("INFO", text, is_urgent=is_urgent)
+
+    def _add(self, severity: str, text: str, *, is_urgent: bool) -> None:
+        lines: list[tuple[str, str]] | None = getattr(_thread, "lines", None)
+        if lines is None or is_urgent:
+            self._show([(severity, text)])
+        else:
+            lines.append((severity, text))
+
+    def _show(self, lines: Sequence[tuple[str, str]]) -> None:
+        if lines and not self._send(lines):
+            for severity, text in lines:
+                if severity == "WARNING":
+                    super().warning(text)
+                else:
+                    super().info(text)
 
     @functools.cached_property
     def _engine(self) -> Any:  # noqa: ANN401 - the stub has no types
@@ -297,18 +326,19 @@ class EngineLog(Log):
         # The engine is on this machine, and a proxy from the environment can't reach it.
         return engine_pb2_grpc.EngineStub(grpc.insecure_channel(_argument() or "", [("grpc.enable_http_proxy", 0)]))
 
-    def _send(self, severity: str, text: str) -> bool:
-        """Return whether the engine has taken a line."""
+    def _send(self, lines: Sequence[tuple[str, str]]) -> bool:
+        """Return whether the engine has taken some lines, as one message with the severity of the first line."""
         if engine_address() is None:
             return False
         from pulumi.runtime.proto import engine_pb2  # noqa: PLC0415 - as above
 
+        text = "\n".join(f"{'warning' if severity == 'WARNING' else 'note'}: {text}" for severity, text in lines)
         with contextlib.suppress(Exception):
-            line = engine_pb2.LogRequest(
-                severity=engine_pb2.LogSeverity.Value(severity),
-                message=without_markup(text),
+            message = engine_pb2.LogRequest(
+                severity=engine_pb2.LogSeverity.Value(lines[0][0]),
+                message=without_markup(text).removeprefix("warning: "),
                 urn=calls.current().urn or "",
             )
-            self._engine.Log(line, timeout=_LOG_TIMEOUT_SECONDS)
+            self._engine.Log(message, timeout=_LOG_TIMEOUT_SECONDS)
             return True
         return False

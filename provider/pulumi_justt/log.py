@@ -18,12 +18,22 @@ class Log:
 
     write: Callable[[str], None]
 
-    def warning(self, text: str) -> None:
-        """Show a warning."""
+    def warning(self, text: str, *, is_urgent: bool = False) -> None:  # noqa: ARG002 - for subclasses
+        """Show a warning.
+
+        Args:
+            text: The warning.
+            is_urgent: Whether to show it at once, because the call that it is about may go on for a long time.
+        """
         self.write(f"warning: {text}")
 
-    def info(self, text: str) -> None:
-        """Show a note."""
+    def info(self, text: str, *, is_urgent: bool = False) -> None:  # noqa: ARG002 - for subclasses
+        """Show a note.
+
+        Args:
+            text: The note.
+            is_urgent: Whether to show it at once, because the call that it is about may go on for a long time.
+        """
         self.write(f"note: {text}")
 
 

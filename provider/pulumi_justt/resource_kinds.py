@@ -72,7 +72,7 @@ def error_boundary(method: _Method) -> _Method:
     @functools.wraps(method)
     def wrapper(self: ResourceKind, *args: object, **kwargs: object) -> object:
         try:
-            with own_imports(), host.calls.serving():
+            with own_imports(), host.calls.serving(), LOG.joining():
                 self.note_call(method.__name__, *args)
                 _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
+from pulumi_justt.host import EngineLog
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import unused_base_url
 from support.host import INPUTS, Host
@@ -75,6 +76,39 @@ def test_a_note_stands_at_its_resource(engine: tuple[Engine, str], simulator: Si
     assert servicer.lines == [
         ("INFO", URN, f"note: the adyen integration 'shop-1' ({made}) is PENDING now, was SUCCESSFUL.")
     ]
+
+
+def test_the_lines_of_a_call_are_one_message(engine: tuple[Engine, str], simulator: SimulatorServer) -> None:
+    """The engine's table shows one message of a call, so the engine gets all lines in one. A warning comes first."""
+    servicer, address = engine
+    config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key"), "justt:provider": "us"}
+    later = {"deactivationType": "postingDate", "afterDays": 7}
+    with Host(config) as host:
+        made, outputs = host.create(INPUTS | {"environment": "simulator"}, urn=URN)
+    with Host(config, address, JUSTT_API_KEY_OVERRIDE=canary("override")) as host:
+        host.delete(made, {**outputs, "deactivation": later}, urn=URN)
+
+    ((severity, urn, text),) = servicer.lines
+    operation = f"deactivating the adyen integration 'shop-1' ({made})"
+    assert (severity, urn) == ("WARNING", URN)
+    warning, note = text.splitlines()
+    assert warning == f"{operation}: JUSTT_API_KEY_OVERRIDE replaces the API key of the provider 'us', too."
+    assert note.startswith(f"note: {operation}: it runs until ")
+
+
+def test_an_urgent_line_does_not_wait_for_the_end_of_the_call() -> None:
+    """Within a call, only an urgent line is shown at once. At the end of the call, warnings come before notes."""
+    shown: list[str] = []
+    log = EngineLog(shown.append)
+    with log.joining():
+        log.info("a")
+        log.warning("b")
+        assert shown == []
+        log.info("c", is_urgent=True)
+        assert shown == ["note: c"]
+    assert shown == ["note: c", "warning: b", "note: a"]
+    log.info("d")
+    assert shown[-1] == "note: d"
 
 
 def test_a_line_of_many_resources_comes_at_the_end(engine: tuple[Engine, str], simulator: SimulatorServer) -> None:

@@ -87,7 +87,7 @@ class RateLimiter:
             if wait < _NOTICEABLE_SECONDS or now < self._noted_until:
                 return
             self._noted_until = now + wait
-        self._log.info(f"all requests wait {wait:.0f} s for Justt's rate limit.")
+        self._log.info(f"all requests wait {wait:.0f} s for Justt's rate limit.", is_urgent=True)
 
     def _try_acquire(self) -> float:
         with self._lock:

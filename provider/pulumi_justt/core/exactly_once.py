@@ -442,7 +442,8 @@ class CreateCoordinator:
         if rest > 1.0 and next(waiting, None) is unresolved:
             self._log.info(
                 f"{unresolved.lost.operation}: {unresolved.lost.response}; the provider lists the account in "
-                f"{rest:.0f} s, to find out whether the integration exists."
+                f"{rest:.0f} s, to find out whether the integration exists.",
+                is_urgent=True,
             )
         sleep_unless(self._client(), rest, lambda: unresolved.finding is not None or self._call().is_cancelled())
 

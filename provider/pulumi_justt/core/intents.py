@@ -336,7 +336,8 @@ class Intents:
         if rest > _POLL_SECONDS:
             self._log.info(
                 f"{creating}: an earlier run was killed during this create. Its request may take {rest:.0f} s more; "
-                f"then the provider lists the account. {clear}"
+                f"then the provider lists the account. {clear}",
+                is_urgent=True,
             )
         else:
             self._log.info(

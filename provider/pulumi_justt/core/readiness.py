@@ -218,7 +218,7 @@ class ReadinessLifecycle:
                 except RequestFailed as error:
                     wait.failure = f" ({error.response})"
                     if not was_warned:
-                        self.log.warning(f"{operation}: {error.response}. The provider keeps waiting.")
+                        self.log.warning(f"{operation}: {error.response}. The provider keeps waiting.", is_urgent=True)
                         was_warned = True
                 else:
                     if record.status == "SUCCESSFUL":
@@ -281,7 +281,8 @@ class ReadinessLifecycle:
                 seconds = now - wait.started
                 self.log.info(
                     f"{wait.operation}: its status is {wait.status} after {seconds:.0f} s of at most "
-                    f"{wait.timeout_seconds} s."
+                    f"{wait.timeout_seconds} s.",
+                    is_urgent=True,
                 )
                 wait.next_note = now + _BETWEEN_NOTES
             self.sleep(min(moment - now, _BETWEEN_CHECKS))
