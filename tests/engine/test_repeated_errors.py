@@ -89,3 +89,19 @@ def test_processes_of_a_command_say_it_once(stack: Stack, simulator: SimulatorSe
     overridden = stack.run(*up, fails=True, JUSTT_API_KEY_OVERRIDE=override).diagnostics
     errors = {name: [line for line in lines if line.startswith("error: ")] for name, lines in overridden.items()}
     assert_said_once(errors, 3, "The key came from JUSTT_API_KEY_OVERRIDE.")
+
+
+def test_a_destroy_says_once_that_integrations_are_protected(stack: Stack, simulator: SimulatorServer) -> None:
+    """If several integrations have `deletion_protection=True`, one of them shows how to delete them or only others."""
+    stack.program(merchants(3).replace("opts=", "deletion_protection=True, opts="))
+    stack.up()
+    shown = stack.destroy("--continue-on-error", fails=True).diagnostics
+    lines = {name: shown[name][0] for name in ("m0", "m1", "m2")}
+    (first,) = [name for name, line in lines.items() if "run `pulumi destroy` with --exclude and its URN" in line]
+    its_id = {name: resource["id"] for name, resource in stack.resources().items()}
+    assert {name: line for name, line in lines.items() if name != first} == {
+        name: f"error: JusttError: deleting the stripe integration {name!r} ({its_id[name]}): refused, because it has "
+        f"deletion_protection=True, as for {first!r}: its error says what to do."
+        for name in lines.keys() - {first}
+    }
+    assert {each.status for each in simulator.records.integrations()} == {"PENDING"}

@@ -534,7 +534,7 @@ _NAMES = {
     "', '.join(undecided)": "resources",
     "', '.join(matching)": "resources",
     "', '.join(outdated)": "settings",
-    "', '.join(left_out)": "columns",
+    "', '.join(hidden)": "columns",
     "' and '.join(hidden)": "property",
     "matching[0]": "resource",
     "keys[twice]": "key",

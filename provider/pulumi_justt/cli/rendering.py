@@ -197,9 +197,9 @@ def print_table(
         console.print(table)
     # `rstrip`, because the last cell of a line is padded to the width of its column.
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=is_question)
-    missing = [name for name in left_out if name not in places]
-    if missing:
-        note(f"The terminal is too narrow for {', '.join(missing)}: widen it, or use --json.")
+    hidden = [name for name in left_out if name not in places]
+    if hidden:
+        note(f"The terminal is too narrow for {', '.join(hidden)}: widen it, or use --json.")
 
 
 def _table(columns: Sequence[Sequence[object]], rows: Sequence[Sequence[Sequence[object]]], console: Console) -> Table:

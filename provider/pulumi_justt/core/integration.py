@@ -62,6 +62,7 @@ from pulumi_justt.errors import (
     CreateOutcomeUnknown,
     JusttError,
     RequestRefused,
+    SharedConflict,
     StateConflict,
 )
 from pulumi_justt.log import Log
@@ -562,29 +563,35 @@ class IntegrationLifecycle:
         """Refuse to delete an integration that has deletion_protection and is not being replaced.
 
         Raises:
-            StateConflict: The integration is protected. Without the protection, it would be released, not deactivated.
-            StateConflict: The integration is protected, and the program no longer has it.
-            StateConflict: The integration is protected, and the command is `pulumi destroy`.
+            SharedConflict: The integration is protected. Without the protection, it would be released, not deactivated.
+            SharedConflict: The integration is protected, and the program no longer has it.
+            SharedConflict: The integration is protected, and the command is `pulumi destroy`.
         """
-        protected = (
-            f"deleting {called}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in "
-            "the state."
-        )
+        operation, response = f"deleting {called}", "refused, because it has deletion_protection=True"
+        protected = f"{operation}: {response}. Nothing was sent, and it stays in the state."
         if reason:
-            raise StateConflict(
-                f"{protected} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt."
+            raise SharedConflict(
+                f"{protected} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt.",
+                operation,
+                response,
             )
         if self._ownership.has_program:
-            raise StateConflict(
+            raise SharedConflict(
                 f"{protected} If this command has replaced it under a new name, run `pulumi up` again, which "
                 "deactivates it. Otherwise, to delete it, put it back into the program with deletion_protection=False, "
                 "run `pulumi up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it "
                 "keeps running at Justt. If the program still has it, set deletion_protection=False in the "
-                "program, run `pulumi up` with --target and its URN, and then run this command again."
+                "program, run `pulumi up` with --target and its URN, and then run this command again.",
+                operation,
+                response,
             )
-        raise StateConflict(
-            f"{protected} To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete "
-            "it. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
+        raise SharedConflict(
+            f"{protected} To delete it, set deletion_protection=False in the program and run `pulumi up` (to change "
+            "nothing else, with --target and its URN), then delete it. To delete only other resources, run `pulumi "
+            "destroy` with --exclude and its URN. To only forget it, run `pulumi state delete` with its URN: it "
+            "keeps running at Justt.",
+            operation,
+            response,
         )
 
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:

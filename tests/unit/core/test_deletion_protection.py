@@ -26,8 +26,9 @@ REFUSED = (
     f"deleting {NAMED}: refused, because it has deletion_protection=True. Nothing was sent, and it stays in the state. "
 )
 DESTROYED = (
-    "To delete it, set deletion_protection=False in the program and run `pulumi up`, then delete it. To only forget "
-    "it, run `pulumi state delete` with its URN: it keeps running at Justt."
+    "To delete it, set deletion_protection=False in the program and run `pulumi up` (to change nothing else, with "
+    "--target and its URN), then delete it. To delete only other resources, run `pulumi destroy` with --exclude and "
+    "its URN. To only forget it, run `pulumi state delete` with its URN: it keeps running at Justt."
 )
 LEAVING = (
     "If this command has replaced it under a new name, run `pulumi up` again, which deactivates it. Otherwise, to "
