@@ -71,13 +71,28 @@ dist: $(VENV)/.dev ## build wheel, sdist and the wheel's bill of materials (Cycl
 	@rm -rf dist
 	@$(RUN) tools/release/dist.py dist
 
-lock: $(VENV)/.uv ## resolve the dependencies anew
+.PHONY: wheel record-state release-prepare release-dry-run
+
+wheel: $(VENV)/.dev ## build twice, compare, and run the wheel in empty environments on the oldest and the newest Python here
+	@$(RUN) tools/release/wheel.py
+
+release-prepare: $(VENV)/.dev ## write VERSION=0.3.0 and today's date into the package, the changelog and the docs
+	@$(RUN) tools/release/release.py prepare $(VERSION)
+
+record-state: $(VENV)/.dev ## record the state that this version writes (VERSION=0.3.0), for the tests of later versions
+	@PYTHONPATH=$(SCRIPTS) $(RUN) tests/support/recorded_state.py $(VERSION)
+
+release-dry-run: $(VENV)/.dev ## check and build into dist/ what the tag of a release publishes (TAG=v0.3.0: check that too)
+	@$(RUN) tools/release/release.py build $(TAG)
+
+lock: $(VENV)/.uv ## resolve the dependencies anew (UPGRADE= keeps each version that still fits)
 	$(UV) pip compile $(LOCK) --group uv -o requirements-uv.lock
 	$(UV) pip compile $(LOCK) --group go -o requirements-go.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) -o requirements.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) --group dev -c requirements.lock -o requirements-dev.lock
 
-LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
+LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --quiet $(UPGRADE)
+UPGRADE := --upgrade
 PACKAGE := pyproject.toml --extra cli --extra simulator --group build
 
 clean: ## remove what the targets made, the engine and the stack's state included

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import pulumi_justt
 from pulumi_justt.simulator import SimulatorServer
@@ -29,7 +30,7 @@ def test_recorded_states_still_work(folder: Path, tmp_path: Path, engine_bin: Pa
     assert "replace" not in shown, shown
     # Earlier versions stored the provider as a secret.
     encrypted = [each for each in resources if not isinstance(each["inputs"]["__provider"], str)]
-    assert bool(encrypted) == (folder.name < "0.2.0.dev1")
+    assert bool(encrypted) == (Version(folder.name) < Version("0.2.0.dev1"))
     updated = [each for each in encrypted if not each.get("external")]
     assert shown.count("(update)") == len(updated)
     assert ("~ __provider: [secret] => " in shown) == bool(updated)

@@ -1,7 +1,7 @@
 """States that released versions wrote: each folder of tests/data/states has a program and its state.
 
-    python tests/support/recorded_state.py 0.2.0     records the state of the current code for that folder's
-                                                     program.py; only once for each folder
+    make record-state VERSION=0.3.0     runs program.py of that folder with the current code, and records its state.
+                                        Only once for each folder; a new one gets the program of the former version.
 
 Each use of a state generates new secrets, so the files contain none: @SECRET:name@ stands for the value of a
 configuration key, and @ID:name@ for the id of a resource at Justt.
@@ -12,10 +12,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from packaging.version import Version
 
 import engine
 from pulumi_justt.simulator import SimulatorServer
@@ -117,7 +120,11 @@ def _name(resource: dict[str, Any]) -> str:
 
 def main() -> None:
     """Record one state."""
-    folder = ROOT / "tests" / "data" / "states" / sys.argv[1]
+    newest = max(FOLDERS, key=lambda folder: Version(folder.name))
+    folder = newest.parent / sys.argv[1]
+    if not folder.exists():
+        folder.mkdir()
+        shutil.copy(newest / "program.py", folder)
     with tempfile.TemporaryDirectory() as place, SimulatorServer() as simulator:
         Recorded(folder, Stack(Path(place), engine.ensure(ROOT)), simulator).record()
 

@@ -5,7 +5,7 @@ umask and another hash seed of Python. Wheel, sdist and bill of materials must b
 
 The environments use the oldest and the newest supported Python of this machine. Each contains only the wheel with its
 locked run-time dependencies, and runs one program through up, an unchanged up, refresh and destroy. Another one is made
-with the commands that the pages show.
+with the commands that the pages show. With a folder as the argument, the release is copied to it at the end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,8 +44,8 @@ pulumi.export("status", made.status)
 """
 
 
-def main() -> None:
-    """Build the release, then test it with each interpreter."""
+def main(keep: Path | None = None) -> None:
+    """Build the release, test it with each interpreter, and copy it to the new folder *keep*."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = _built(Path(folder))
         found = dict(sorted(interpreters(supported(wheel))))
@@ -52,6 +53,8 @@ def main() -> None:
         for version in sorted(chosen):
             _try(wheel, found[version], Path(folder) / "{}.{}".format(*version))
         _try_commands(found[min(found)], Path(folder) / "commands")
+        if keep:
+            shutil.copytree(wheel.parent, keep)
         print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")
 
 
@@ -172,4 +175,4 @@ def _run(*command: str, cwd: Path | None = None, environ: dict[str, str] | None 
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))
