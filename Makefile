@@ -41,6 +41,9 @@ test-all: test test-slow ## run all tests, on the real engine, and report branch
 test-environments: $(VENV)/.dev ## run a part of the tests in a dozen environments (ARGS="umask proxy" for some of them)
 	@$(RUN) tools/release/environments.py $(ARGS)
 
+test-newest: $(VENV)/.dev ## run `make test` with the newest Pulumi: CLI, language host and SDK (ARGS=test-unit for another target)
+	@$(RUN) tools/release/newest.py $(ARGS)
+
 faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a plain dynamic provider
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/benchmarks/fault_table.py
 
@@ -51,10 +54,11 @@ docs: errors ## write all that is made from the source: docs/errors.md, docs/ref
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/reference.py
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/install.py
 
-lint: $(VENV)/.dev ## check style, formatting and types
+lint: $(VENV)/.dev ## check style, formatting, types and the workflows
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 	$(RUN) -m mypy
+	$(VENV)/bin/zizmor --offline --quiet .github examples/workflows
 	! git ls-files --cached --ignored --exclude-standard | grep .  # what git is to ignore is not committed
 	set -e; for program in examples/*/__main__.py; do $(RUN) -m mypy --no-explicit-package-bases $$(dirname $$program); done
 
@@ -71,7 +75,7 @@ dist: $(VENV)/.dev ## build wheel, sdist and the wheel's bill of materials (Cycl
 	@rm -rf dist
 	@$(RUN) tools/release/dist.py dist
 
-.PHONY: wheel record-state release-prepare release-dry-run
+.PHONY: test-newest wheel record-state release-prepare release-dry-run
 
 wheel: $(VENV)/.dev ## build twice, compare, and run the wheel in empty environments on the oldest and the newest Python here
 	@$(RUN) tools/release/wheel.py

@@ -25,7 +25,7 @@ def test_supported_versions_of_python() -> None:
     assert supported == f"{listed[0]} to {listed[-1]}"
     assert f'requires-python = ">={listed[0]}"' in PROJECT
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
-    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == listed
+    assert workflow["jobs"]["unit"]["strategy"]["matrix"]["python"] == listed
     assert tests.endswith(f"{listed[0]} to {listed[-1]}")
 
 

@@ -258,6 +258,15 @@ def test_pulumi_on_path_comes_first(machine: Machine) -> None:
     assert [f"1. pulumi on PATH: using {machine.path}: v3.254.0 is at least v3.254.0"] == machine.messages
 
 
+def test_pulumi_on_path_can_be_switched_off(machine: Machine) -> None:
+    """With JUSTT_ENGINE_ON_PATH=off, the script uses the pinned engine, as a CI does whose machines have a CLI."""
+    whole_engine(machine.cache / "bin")
+    whole_engine(machine.path)
+    machine.env["JUSTT_ENGINE_ON_PATH"] = "off"
+    assert machine.cache / "bin" == machine.ensure()
+    assert machine.messages[0] == "1. pulumi on PATH: switched off by JUSTT_ENGINE_ON_PATH"
+
+
 def test_language_host_may_lie_beside_the_linked_pulumi(machine: Machine) -> None:
     """If `pulumi` on PATH is a link, the language host may be next to the link's target, where the CLI searches too."""
     real = whole_engine(machine.home / "opt")

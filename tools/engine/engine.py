@@ -5,7 +5,7 @@ This script defines the order of the four ways below and the cache folder under 
 the provider. Progress goes to stderr. On success, stdout gets one line: the folder to put first on PATH.
 
     way                    skipped if
-    1 pulumi on PATH       it's missing or too old, or it has no Python language host
+    1 pulumi on PATH       JUSTT_ENGINE_ON_PATH is `off`, or it's missing or too old, or has no Python language host
     2 made before          a file is missing, or `pulumi version` doesn't print the pinned version
     3 official installer   JUSTT_ENGINE_INSTALLER is `off`, or the installer's site or script fails
     4 build with Go        Go can't be found or installed, or the build fails
@@ -125,6 +125,8 @@ def verify(folder: Path, expected: Version, env: Mapping[str, str]) -> None:
 
 def on_path(env: Mapping[str, str]) -> Found:
     """Use the user's own CLI."""
+    if env.get("JUSTT_ENGINE_ON_PATH") == "off":
+        raise UnavailableError("switched off by JUSTT_ENGINE_ON_PATH")
     program = which("pulumi", env)
     if program is None:
         raise UnavailableError("not found")
