@@ -16,6 +16,7 @@ type Options struct {
 	ParentPath, UserAgent string
 	Colors                colors.Colorization
 	Login                 httpstate.LoginManager
+	CredentialHelpers     any // of newer versions
 }
 
 // PrepareOptions has the fields that the callers set.
