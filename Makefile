@@ -33,7 +33,7 @@ test-unit: $(VENV)/.dev ## run the quick tests that need no engine
 	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 4 --dist worksteal -m "not engine and not slow" \
 	    tests/unit tests/host
 
-test-slow: $(VENV)/.dev ## run the tests that `make test` leaves out, and report branch coverage
+test-slow: $(VENV)/.dev $(VENV)/.docs ## run the tests that `make test` leaves out, and report branch coverage
 	@$(RUN) tools/engine/test.py --slow
 
 test-all: test test-slow ## run all tests, on the real engine, and report branch coverage
@@ -50,9 +50,10 @@ faults: $(VENV)/.dev ## print what each fault leaves behind, here and with a pla
 errors: $(VENV)/.dev ## write docs/errors.md, the table of all errors, from the source
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/error_table.py > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 
-docs: errors ## write all that is made from the source: docs/errors.md, docs/reference, and how to install the package
+docs: errors $(VENV)/.docs ## write what is made from the source (errors.md, reference, installation), and build site/ of docs/
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/reference.py
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/docs/install.py
+	@$(RUN) tools/docs/website.py site
 
 lint: $(VENV)/.dev ## check style, formatting, types and the workflows
 	$(RUN) -m ruff check
@@ -94,6 +95,7 @@ lock: $(VENV)/.uv ## resolve the dependencies anew (UPGRADE= keeps each version 
 	$(UV) pip compile $(LOCK) --group go -o requirements-go.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) -o requirements.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) --group dev -c requirements.lock -o requirements-dev.lock
+	$(UV) pip compile $(LOCK) --group docs -c requirements-dev.lock -o requirements-docs.lock
 
 LOCK := --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url --quiet $(UPGRADE)
 UPGRADE := --upgrade
@@ -101,7 +103,7 @@ PACKAGE := pyproject.toml --extra cli --extra simulator --group build
 
 clean: ## remove what the targets made, the engine and the stack's state included
 	-$(RUN) tools/engine/project.py stop
-	rm -rf $(VENV) .dev Pulumi.dev.yaml dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .dev Pulumi.dev.yaml dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or later with venv and pip was found: install one (on Debian and\
@@ -125,5 +127,10 @@ $(VENV)/.package: pyproject.toml README.md LICENSE $(SOURCES) $(VENV)/.locked
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.package
 	@echo "python: installing the locked tools of the tests" >&2
+	@$(INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.dev
+	@echo "python: installing the locked tools of the documentation" >&2
 	@$(INSTALL) --require-hashes -r $<
 	@touch $@

@@ -29,7 +29,13 @@ import locks
 __all__ = ["OutOfReachError", "audited", "main"]
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock", "requirements-go.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-docs.lock",
+    "requirements-uv.lock",
+    "requirements-go.lock",
+)
 VULNERABLE = "requests==2.19.1"  # CVE-2018-18074
 LIMIT_SECONDS = 45.0
 
