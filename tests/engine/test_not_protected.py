@@ -6,16 +6,20 @@ import base64
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pulumi_justt.simulator import SimulatorServer
-from support.harness import Stack
+from pulumi_justt.simulator import Options, SimulatorServer
+from support import environment
+from support.harness import HANG_SECONDS, Stack
 from support.host import Host, HostError
 from support.secret_scanner import canary
+from support.wires import AUTHORITY, connect_proxy, tls_front
 
 SHOP = """
     justt.PaymentIntegration(
@@ -91,6 +95,45 @@ def test_an_attacker_who_writes_the_state_gets_the_api_key(
 
 
 @pytest.mark.slow
+def test_an_attacker_who_sets_the_base_url_gets_what_is_sent(stack: Stack, other: SimulatorServer) -> None:
+    """If an attacker sets JUSTT_BASE_URL where `pulumi up` runs, their server gets the API key and the credentials."""
+    stack.run("config", "rm", "justt:baseUrl", "--stack", stack.name)
+    stack.program(SHOP)
+    stack.up(JUSTT_BASE_URL=other.base_url)
+
+    assert [record.external_identifier for record in other.records.integrations()] == ["shop-1"]
+
+
+@pytest.mark.slow
+def test_an_attacker_who_sets_certificates_and_proxy_gets_what_is_sent(tmp_path: Path) -> None:
+    """If an attacker sets the trusted certificates and the proxy, their server responds in Justt's place.
+
+    It gets the API key. With the certificates alone, or the proxy alone, it gets nothing.
+    """
+    key = canary("api-key")
+    settings = {"JUSTT_API_KEY": key, "JUSTT_BASE_URL": "https://justt.invalid/v1", "JUSTT_ENVIRONMENT": "production"}
+    command = [sys.executable, "-m", "pulumi_justt.cli", "list"]
+    with (
+        SimulatorServer(Options(api_keys=frozenset({key}))) as server,
+        tls_front(int(server.base_url.rpartition(":")[2].partition("/")[0]), "here") as front,
+        connect_proxy(lambda _: b"HTTP/1.1 200 OK\r\n\r\n", front.port) as proxy,
+    ):
+        certificates = {"SSL_CERT_FILE": AUTHORITY}
+        through = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.port}"}
+        for variables, is_reached in ((certificates, False), (through, False), ({**certificates, **through}, True)):
+            server.clear_requests()
+            done = subprocess.run(
+                command,
+                cwd=tmp_path,
+                env=environment.build({**settings, **variables}),
+                capture_output=True,
+                timeout=HANG_SECONDS,
+                check=False,
+            )
+            assert (done.returncode == 0, [each.status for each in server.requests]) == (is_reached, [200] * is_reached)
+
+
+@pytest.mark.slow
 def test_an_attacker_who_writes_the_state_can_run_code(stack: Stack, tmp_path: Path) -> None:
     """If an attacker puts a pickle into `__provider` in the state, a refresh unpickles it.
 
@@ -162,13 +205,14 @@ def test_the_state_copies_the_configuration(stack: Stack) -> None:
 def test_a_secret_account_is_plain_in_the_state(stack: Stack, simulator: SimulatorServer) -> None:
     """If the account is a secret in the configuration, the integration's state still has it in plain text.
 
-    The base URL of a `justt.Provider` is encrypted in the state if it is a secret in the configuration.
+    So has the journal, which also has the base URL and an external identifier that the program marks as secret. The
+    base URL of a `justt.Provider` is encrypted in the state if it is a secret in the configuration.
     """
     stack.run("config", "set", "--secret", "justt:referenceAccountId", "acc_1", "--stack", stack.name)
     stack.run("config", "set", "--secret", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
     stack.program(f"""
     own = justt.Provider("own", api_key=secret("stripeKey"))
-    {SHOP.strip()}
+    {SHOP.strip().replace('"shop-1"', 'pulumi.Output.secret("secret-name")')}
     """)
     stack.up()
 
@@ -176,3 +220,7 @@ def test_a_secret_account_is_plain_in_the_state(stack: Stack, simulator: Simulat
     found = {each["urn"].rpartition("::")[2]: each["inputs"] for each in exported if "inputs" in each}
     assert found["shop"]["referenceAccountId"] == "acc_1"
     assert "ciphertext" in found["own"]["justt:baseUrl"]
+    files = (stack.folder / "user" / ".local" / "state" / "pulumi-justt" / "intents").rglob("*.json")
+    (intent,) = (json.loads(file.read_text()) for file in files)
+    assert (intent["account"], intent["base_url"]) == ("acc_1", simulator.base_url)
+    assert intent["external_identifier"] == "secret-name"

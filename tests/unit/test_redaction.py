@@ -512,6 +512,14 @@ def test_redaction_of_a_page_is_fast(field: str) -> None:
     assert time.process_time() - started < 4.0
 
 
+def test_a_text_that_decodes_to_too_much_is_withheld() -> None:
+    """The redactor withholds a text if its decoded forms are too long to search, even if no credential is in it."""
+    nested = "&amp;" + "amp;" * 1_000
+
+    assert knowing(CANARY).redact(nested) == WITHHELD
+    assert knowing(CANARY).redact("&amp;" * 1_000).startswith("&amp;&amp;")
+
+
 @pytest.mark.slow
 def test_redaction_of_a_page_of_any_size_is_fast() -> None:
     """`is_clean_record` accepts a page of 3,000 harmless records, and refuses an implausibly large one.

@@ -73,4 +73,5 @@ def _requirements(text: str) -> str:
 
 if __name__ == "__main__":
     for path, text in written().items():
-        path.write_text(text)
+        if path.read_text() != text:  # make builds the package anew after each change of the README
+            path.write_text(text)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_justt.core.command_log import CommandLog
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.journal import Change, Decision, Intent, Journal, stack_of, state_folder
 from pulumi_justt.core.journal import folder as journal_folder
@@ -316,6 +317,42 @@ def test_only_the_owner_can_read(journal: RecordingJournal) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files(journal.folder)} == {0o600}
     assert len(files(journal.folder)) == 4
+
+
+def test_each_kind_of_file_is_private_and_has_fixed_fields(tmp_path: Path) -> None:
+    """The journal has seven kinds of files. Under any umask, only their owner can read them.
+
+    Their fields are fixed, and none of them is for a credential.
+    """
+    before = os.umask(0)
+    try:
+        journal = Journal(tmp_path / "journal", command="a-command")
+        filled(journal)
+        journal.write_intent(begun(urn=f"{URN}-2", integration_id="i-4", process=journal.process))
+        journal.end_in_order()
+        journal.record(Change("create", "created", URL, URN, integration_id="i-4"))
+        CommandLog(journal, URL).note_holder(URN, "i-4")
+    finally:
+        os.umask(before)
+    found: dict[str, set[str]] = {}
+    for path in files(tmp_path / "journal"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        kind = path.relative_to(tmp_path / "journal").parts[0]
+        for line in path.read_text().splitlines():
+            found.setdefault(kind, set()).update(json.loads(line))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*") if path.is_dir()} == {0o700}
+    place = {"version", "base_url", "integration_id", "urn"}
+    assert found == {
+        "intents": place
+        | {"account", "external_identifier", "source", "sent_at", "settled_at", "snapshot", "process", "command"}
+        | {"decision", "digest"},
+        "snapshots": {"version", "ids", "is_complete"},
+        "ended": {"version"},
+        "claims": place,
+        "adoptions": place | {"command", "is_held", "begun_at"},
+        "commands": {"at", "urn", "id"},
+        "changes": {"at", "action", "outcome", "base_url", "integration_id", "urn"},
+    }
 
 
 def test_files_have_no_field_for_a_credential(journal: RecordingJournal) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -810,6 +811,26 @@ def test_an_unsupported_secrets_provider_is_refused(another: Stack) -> None:
     """
     with pytest.raises(StackError, match="encrypting for dev: its kind of secrets provider is not supported"):
         another.encrypted(["canary"])
+
+
+def test_the_file_for_encryption_is_private_and_removed(
+    another: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`import --out` encrypts in a temporary folder that only its owner can read.
+
+    The folder is removed afterwards, also after an error. The credential goes through a pipe: it is in no file.
+    """
+    script = Path(another.command)
+    script.write_text(OTHER_KEY.replace("config) ", 'config) cat > given; ls -ld "${6%/*}" > seen; cp "$6" before; '))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    with pytest.raises(StackError):
+        another.encrypted(["canary"])
+
+    assert (tmp_path / "seen").read_text().startswith("drwx------")
+    assert (tmp_path / "given").read_text() == "canary\n"
+    assert (tmp_path / "before").read_text() == "{}"
+    assert [*(tmp_path / "tmp").iterdir()] == []
 
 
 def test_errors_of_an_update_are_extracted(another: Stack) -> None:
