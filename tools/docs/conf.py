@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,9 +20,11 @@ from pygments.lexers import find_lexer_class_for_filename
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-import pulumi_justt
-
 ROOT = Path(__file__).resolve().parents[2]
+# The sources of this clone, not the installed copy, are what the reference of the API describes.
+sys.path.insert(0, str(ROOT / "provider"))
+
+import pulumi_justt  # noqa: E402 - on sys.path since the line above
 
 project = "pulumi-justt"
 html_title = f"pulumi-justt {pulumi_justt.__version__}"

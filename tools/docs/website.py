@@ -8,7 +8,6 @@ the written HTML also covers what Sphinx adds, and the links to source files.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -126,12 +125,10 @@ def build(site: Path) -> None:
         subprocess.CalledProcessError: Sphinx reports a warning or an error, such as a link without a target.
     """
     shutil.rmtree(site, ignore_errors=True)
-    # The sources of this clone, not the installed copy, are what the reference of the API describes.
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "provider")}
     with tempfile.TemporaryDirectory() as cache:
         options = ["--quiet", "--fail-on-warning", "--fresh-env", "--doctree-dir", cache]
         command = [sys.executable, "-m", "sphinx", *options, "--conf-dir", "tools/docs", ".", str(site)]
-        subprocess.run(command, cwd=ROOT, env=environ, check=True)
+        subprocess.run(command, cwd=ROOT, check=True)
     (site / "index.html").write_text(_FIRST_PAGE, encoding="utf-8")
 
 

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tools" / "engine"), str(ROOT / "tests")]
 
 import engine  # noqa: E402 - on sys.path since the line above
 import go_build  # noqa: E402 - on sys.path since the line above
+from support.environment import CALLER  # noqa: E402 - on sys.path since the line above
 from this_machine import copy_repository  # noqa: E402 - on sys.path since the line above
 
 __all__ = ["MODULES", "environment", "main"]
@@ -64,7 +65,7 @@ def _build_engine(copy: Path) -> Path:
     """Make an engine of the newest modules in *copy*, and reset the pinned versions there."""
     cli = copy / "tools" / "engine" / "cli"
     pinned = {file: file.read_bytes() for file in (cli / "go.mod", cli / "go.sum")}
-    env = environment(os.environ, None)
+    env = environment(CALLER, None)
     project = engine.load(copy)
     store = project.cache.parent / "go"
     go = go_build.find_go(
@@ -79,7 +80,7 @@ def _build_engine(copy: Path) -> Path:
 
 
 def _run(*command: str, cwd: Path, first: Path | None = None, check: bool = True) -> int:
-    return subprocess.run(command, cwd=cwd, env=environment(os.environ, first), check=check).returncode
+    return subprocess.run(command, cwd=cwd, env=environment(CALLER, first), check=check).returncode
 
 
 if __name__ == "__main__":

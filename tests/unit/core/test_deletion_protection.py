@@ -193,7 +193,7 @@ def test_all_providers_of_a_process_share_one_ownership() -> None:
 
     The engine may call check on one object and delete on another.
     """
-    config = {"justt:baseUrl": "http://127.0.0.1:9"}
+    config = {"baseUrl": "http://127.0.0.1:9"}
     cores = []
     for _ in range(2):
         provider = IntegrationProvider()
