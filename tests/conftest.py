@@ -87,9 +87,15 @@ def simulator() -> Iterator[SimulatorServer]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Stack]:
+def kind_of_stack() -> type[Stack]:
+    """Return the kind of stack that the test uses: one with dynamic resources, unless the test says otherwise."""
+    return Stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer, kind_of_stack: type[Stack]) -> Iterator[Stack]:
     """Create a stack that uses the simulator. After the test, check that no secret leaked from the stack."""
-    made = Stack(tmp_path, engine_bin)
+    made = kind_of_stack(tmp_path, engine_bin)
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
     made.provide({"stripeKey": canary("stripe")})
     yield made

@@ -17,6 +17,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from support.adoption_programs import RELEASED, adopter, changes, integration, live, owner, urn
 from support.checkout import ROOT
 from support.harness import Stack
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 
@@ -299,6 +300,7 @@ def test_each_row_of_the_table_is_tested() -> None:
     assert re.findall(r"^    (\S.*?)  ", table, re.MULTILINE) == list(ROWS)
 
 
+@in_both_front_ends
 @pytest.mark.parametrize("row", [row if row in MAIN else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
 def test_a_delete_follows_the_table(row: str, stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     """For each row of the table, the engine makes the expected calls.

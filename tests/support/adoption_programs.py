@@ -44,4 +44,4 @@ def adopter(adopt_id: str | None, more: str = "") -> str:
 
 def urn(stack: Stack, name: str) -> str:
     """Return the URN of an integration."""
-    return f"urn:pulumi:{stack.name}::shop::pulumi-python:dynamic/justt:PaymentIntegration::{name}"
+    return f"urn:pulumi:{stack.name}::shop::{stack.module}PaymentIntegration::{name}"

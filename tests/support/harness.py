@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -108,6 +108,10 @@ class Stack:
     has_stack: bool = True
     source: Path | None = None
     secrets: list[str] = field(default_factory=list)
+    recorded_types: ClassVar[str] = "pulumi-python:dynamic"
+    """What the types of the resources in `recorded` begin with."""
+    module: ClassVar[str] = "pulumi-python:dynamic/justt:"
+    """What the types of our own resources begin with."""
     _printed: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -145,7 +149,11 @@ class Stack:
 
     def program(self, text: str) -> None:
         """Replace the program. *text* can use `pulumi`, `justt`, `config` and `secret`, which takes a name."""
-        head = textwrap.dedent("""
+        (self.project / "__main__.py").write_text(self.head() + textwrap.dedent(text))
+
+    def head(self) -> str:
+        """Return what each program begins with."""
+        return textwrap.dedent("""
             import os
             import pulumi
             import pulumi_justt as justt
@@ -157,7 +165,6 @@ class Stack:
                 return pulumi.Output.secret(given) if given else config.require_secret(name)
 
         """)
-        (self.project / "__main__.py").write_text(head + textwrap.dedent(text))
 
     def provide(self, secrets: Mapping[str, str]) -> None:
         """Set the values that the program's `secret` reads from its environment. They must not appear in any output.
@@ -270,10 +277,10 @@ class Stack:
         return found
 
     def recorded(self) -> list[dict[str, Any]]:
-        """Return the dynamic resources in the state, including those that wait to be deleted after a replacement."""
+        """Return the provider's resources in the state, including those that wait to be deleted after a replacement."""
         exported = json.loads(self.run("stack", "export", "--stack", self.name).stdout)
         resources = exported["deployment"].get("resources", [])
-        return [resource for resource in resources if resource["type"].startswith("pulumi-python:dynamic")]
+        return [resource for resource in resources if resource["type"].startswith(self.recorded_types)]
 
     def decrypted(self) -> bytes:
         """Return the current state with its secrets in plain text. This output is not searched for secrets."""
@@ -283,7 +290,7 @@ class Stack:
         return shown
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """Return the dynamic resources in the state, by resource name."""
+        """Return the provider's resources in the state, by resource name."""
         return {resource["urn"].rpartition("::")[2]: resource for resource in self.recorded()}
 
     def everything(self) -> Iterator[bytes]:

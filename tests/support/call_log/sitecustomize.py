@@ -12,7 +12,7 @@ METHODS = ("check", "diff", "create", "read", "update", "delete")
 
 
 def _logged(method: Callable[..., Any], name: str, log: Path) -> Callable[..., Any]:
-    from pulumi_justt import host  # noqa: PLC0415 - only the provider process may load it
+    from pulumi_justt import host  # noqa: PLC0415 - only the provider's process may load it
 
     @functools.wraps(method)
     def wrapper(self: object, *arguments: object) -> object:
@@ -24,12 +24,17 @@ def _logged(method: Callable[..., Any], name: str, log: Path) -> Callable[..., A
     return wrapper
 
 
-def _install(log: Path) -> None:
-    from pulumi_justt.provider import IntegrationProvider  # noqa: PLC0415 - see above
-
+def _install(kind: type, log: Path) -> None:
     for name in METHODS:
-        setattr(IntegrationProvider, name, _logged(getattr(IntegrationProvider, name), name, log))
+        setattr(kind, name, _logged(getattr(kind, name), name, log))
 
 
-if "pulumi.dynamic" in sys.orig_argv and os.environ.get("CALL_LOG"):
-    _install(Path(os.environ["CALL_LOG"]))
+if os.environ.get("CALL_LOG"):
+    if "pulumi.dynamic" in sys.orig_argv:
+        from pulumi_justt.provider import IntegrationProvider
+
+        _install(IntegrationProvider, Path(os.environ["CALL_LOG"]))
+    elif any(argument.endswith("pulumi-resource-justt") for argument in sys.orig_argv):
+        from pulumi_justt.plugin.kinds import Integrations
+
+        _install(Integrations, Path(os.environ["CALL_LOG"]))
