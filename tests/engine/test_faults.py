@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from fault_table import SCENARIOS, Scenario, run
+from support.harness import Stack
+from support.plugin_stack import in_both_front_ends
 
 LOST = [
     next(scenario for scenario in SCENARIOS if scenario.name == name)
@@ -32,23 +34,29 @@ def named(scenarios: list[Scenario] | tuple[Scenario, ...]) -> pytest.MarkDecora
     return pytest.mark.parametrize("scenario", each)
 
 
+@in_both_front_ends
 @named(SCENARIOS)
-def test_refuse_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
+def test_refuse_names_every_integration(
+    scenario: Scenario, tmp_path: Path, engine_bin: Path, kind_of_stack: type[Stack]
+) -> None:
     """With `refuse`, each integration of a scenario is in the state or named in an error.
 
     If the user follows the errors, each resource has exactly one integration at the end.
     """
-    outcome = run(scenario, "refuse", tmp_path, engine_bin)
+    outcome = run(scenario, "refuse", tmp_path, engine_bin, kind_of_stack)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
     assert outcome.error_id is not False
     assert "Traceback" not in outcome.text
 
 
+@in_both_front_ends
 @named([scenario for scenario in LOST if scenario.name != BEYOND_ADOPT])
-def test_adopt_claims_or_names_every_integration(scenario: Scenario, tmp_path: Path, engine_bin: Path) -> None:
+def test_adopt_claims_or_names_every_integration(
+    scenario: Scenario, tmp_path: Path, engine_bin: Path, kind_of_stack: type[Stack]
+) -> None:
     """With `adopt`, each integration of a scenario with lost responses is claimed or named in an error."""
-    outcome = run(scenario, "adopt", tmp_path, engine_bin)
+    outcome = run(scenario, "adopt", tmp_path, engine_bin, kind_of_stack)
     assert (outcome.duplicates, outcome.unnamed, outcome.lost, outcome.foreign, outcome.leaked) == (0, 0, 0, 0, 0)
     assert outcome.converges
 

@@ -190,9 +190,9 @@ class Outcome:
         return [*counted[:3], shown[self.converges], counted[3], shown[self.error_id]]
 
 
-def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path) -> Outcome:
-    """Run one scenario with one contender, in an empty folder."""
-    stack = Stack(folder, engine_bin)
+def run(scenario: Scenario, contender: Contender, folder: Path, engine_bin: Path, kind: type[Stack] = Stack) -> Outcome:
+    """Run one scenario with one contender, in an empty folder, on a stack of the given kind."""
+    stack = kind(folder, engine_bin)
     with SimulatorServer() as simulator:
         try:
             return _Run(scenario, contender, simulator, stack).outcome()

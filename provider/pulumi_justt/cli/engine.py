@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["INTEGRATION_TYPE", "OUR_TYPES", "READY_TYPE", "SECRET", "SIGNATURE", "name_of", "stack_of"]
+__all__ = [
+    "INTEGRATION_TYPE",
+    "INTEGRATION_TYPES",
+    "OUR_TYPES",
+    "READY_TYPES",
+    "SECRET",
+    "SIGNATURE",
+    "name_of",
+    "own_name",
+    "stack_of",
+]
 
-OUR_TYPES = "pulumi-python:dynamic/justt:"
-"""The prefix of the types of all resources of this provider. These types never change."""
+OUR_TYPES = ("pulumi-python:dynamic/justt:", "justt:index:")
+"""The prefixes of the types of all resources of this provider: dynamic ones, and the plugin's. They never change."""
 
-INTEGRATION_TYPE = f"{OUR_TYPES}PaymentIntegration"
-READY_TYPE = f"{OUR_TYPES}IntegrationReady"
+INTEGRATION_TYPES = tuple(f"{prefix}PaymentIntegration" for prefix in OUR_TYPES)
+READY_TYPES = tuple(f"{prefix}IntegrationReady" for prefix in OUR_TYPES)
+INTEGRATION_TYPE = INTEGRATION_TYPES[0]
+"""The type of the dynamic resource."""
 
 SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 """The key that marks an envelope in a state, and its value for a secret."""
@@ -18,6 +30,11 @@ def stack_of(urn: str) -> str:
     """Return the names of the stack and the project in a URN, for messages."""
     head, _, rest = urn.partition("::")
     return f"{head.rpartition(':')[2]} (project {rest.partition('::')[0]})"
+
+
+def own_name(resource_type: str) -> str:
+    """Return the name of one of this provider's types without its prefix."""
+    return resource_type.rpartition(":")[2]
 
 
 def name_of(urn: str) -> str:

@@ -10,17 +10,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, name_of
+from pulumi_justt.cli.engine import INTEGRATION_TYPES, OUR_TYPES, name_of
 from pulumi_justt.core.config import NAMESPACE, VARIABLES
 from pulumi_justt.core.ownership import is_adopted
 from pulumi_justt.unpicklable import Unpicklable
 
 __all__ = ["PREFIX", "Pending", "Recorded", "State"]
 
-_PROVIDER_TYPE = "pulumi:providers:pulumi-python"
-"""The type of the engine's provider resource. Its inputs are the state's copy of the configuration."""
-
 PREFIX = f"{NAMESPACE}:"
+
+_PROVIDER_TYPES = {"pulumi:providers:pulumi-python": "", f"pulumi:providers:{NAMESPACE}": PREFIX}
+"""The types of the engine's provider resources, and what each leaves out of the names of its inputs.
+
+The inputs are the state's copy of the configuration.
+"""
+
 _KEY = f"{PREFIX}apiKey"
 """The name of the API key in a provider's inputs."""
 
@@ -97,7 +101,7 @@ class Pending(Unpicklable):
     @property
     def may_have_created(self) -> bool:
         """Whether the operation may have created an integration that no state holds."""
-        is_create = self.kind == "creating" and self.resource["type"] == INTEGRATION_TYPE
+        is_create = self.kind == "creating" and self.resource["type"] in INTEGRATION_TYPES
         return is_create and "adoptId" not in self.inputs
 
     @property
@@ -145,7 +149,7 @@ class State(Unpicklable):
     def integrations(self) -> Iterator[Recorded]:
         """Yield the integrations, including replaced ones that still have to be deleted."""
         for resource in self.resources():
-            if resource["type"] == INTEGRATION_TYPE:
+            if resource["type"] in INTEGRATION_TYPES:
                 yield Recorded(
                     resource["urn"],
                     resource.get("id", ""),
@@ -178,8 +182,9 @@ class State(Unpicklable):
 
     def _providers(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         for resource in self.resources():
-            if resource["type"] == _PROVIDER_TYPE:
-                yield resource, resource.get("inputs") or {}
+            prefix = _PROVIDER_TYPES.get(resource["type"])
+            if prefix is not None:
+                yield resource, {f"{prefix}{name}": value for name, value in (resource.get("inputs") or {}).items()}
 
     def pending(self) -> list[Pending]:
         """Return the pending operations."""

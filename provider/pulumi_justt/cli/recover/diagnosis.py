@@ -41,7 +41,7 @@ from typing import Any
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import account_records, intents
 from pulumi_justt.cli.account_records import Account, View
-from pulumi_justt.cli.engine import INTEGRATION_TYPE, name_of
+from pulumi_justt.cli.engine import INTEGRATION_TYPES, name_of
 from pulumi_justt.cli.recover.candidates import Candidates, Lookup
 from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, is_superseded
 from pulumi_justt.cli.stacks import Stack
@@ -193,7 +193,7 @@ def _case_of_operation(view: View, lookup: Lookup, pending: Pending, intent: Int
     text = None
     if pending.kind != "creating":
         text = "The next update repeats it if needed."
-    elif pending.resource["type"] != INTEGRATION_TYPE:
+    elif pending.resource["type"] not in INTEGRATION_TYPES:
         text = "It creates nothing at Justt; the next update waits again."
     elif "adoptId" in inputs:
         text = f"It was adopting {_visible(inputs['adoptId'])}, which creates nothing; the next update adopts it."

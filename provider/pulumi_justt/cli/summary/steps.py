@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pulumi_justt.cli.engine import INTEGRATION_TYPE, OUR_TYPES, READY_TYPE, SIGNATURE
+from pulumi_justt.cli.engine import INTEGRATION_TYPES, READY_TYPES, SIGNATURE, own_name
 from pulumi_justt.cli.summary import explain, values
 from pulumi_justt.credentials import python_names
 from pulumi_justt.resource_options import path_parts
@@ -23,7 +23,10 @@ SILENT = {"same", "refresh"}
 """Operations that change nothing."""
 
 _STACK = "pulumi:pulumi:Stack"
-_EXPLANATIONS = {INTEGRATION_TYPE: explain.of_integration, READY_TYPE: explain.of_ready}
+_EXPLANATIONS = {
+    **dict.fromkeys(INTEGRATION_TYPES, explain.of_integration),
+    **dict.fromkeys(READY_TYPES, explain.of_ready),
+}
 _PAYLOAD = "secretPayload"
 _CREDENTIALS = (_PAYLOAD, "secretReferences")
 _NAMES = {each.name: each.argument for each in (*INTEGRATION, *DEACTIVATION)}
@@ -111,7 +114,7 @@ class _Step:
         means = _EXPLANATIONS.get(self.type)
         return Resource(
             name=values.name_in(self.urn),
-            type=values.shortened(self.type.removeprefix(OUR_TYPES) if means else self.type),
+            type=values.shortened(own_name(self.type) if means else self.type),
             operation=values.shortened(self.operation, values.MOST_OF_A_VALUE),
             explanations=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
             changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
