@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from pulumi_justt.cli.summary.steps import PARTS_OF_REPLACEMENT, SILENT, Resource, resources
+from pulumi_justt.cli.summary.steps import PARTS_OF_REPLACEMENT, SILENT, Resource, moves_without_alias, resources
 from pulumi_justt.cli.summary.values import MOST_OF_A_VALUE, list_of, map_of, name_in, shortened, text_of
 from pulumi_justt.errors import JusttError
 
@@ -94,7 +94,8 @@ def read(preview: str | bytes, *, now: datetime | None = None) -> Preview:
 
 def _read(digest: Mapping[str, Any], now: datetime) -> Preview:
     steps = [step for step in list_of(digest.get("steps")) if isinstance(step, Mapping)]
-    diagnostics = filter(None, map(_diagnostic, list_of(digest.get("diagnostics"))))
+    diagnostics = [*filter(None, map(_diagnostic, list_of(digest.get("diagnostics"))))]
+    diagnostics += [Diagnostic("warning", name, text) for name, text in moves_without_alias(steps)]
     return Preview(
         stack=_stack([text_of(step.get("urn")) for step in steps]),
         counts=_counts(digest.get("changeSummary"), steps),

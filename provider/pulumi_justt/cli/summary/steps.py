@@ -15,7 +15,7 @@ from pulumi_justt.credentials import python_names
 from pulumi_justt.resource_options import path_parts
 from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
 
-__all__ = ["PARTS_OF_REPLACEMENT", "SILENT", "Change", "Resource", "resources"]
+__all__ = ["PARTS_OF_REPLACEMENT", "SILENT", "Change", "Resource", "moves_without_alias", "resources"]
 
 PARTS_OF_REPLACEMENT = {"create-replacement", "delete-replaced"}
 """Operations that are parts of a replacement."""
@@ -79,6 +79,31 @@ def resources(steps: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Res
             yield step.resource(now, is_refresh=is_refresh)
 
 
+def moves_without_alias(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each integration that changes between the dynamic resource and the plugin, and a warning.
+
+    Warns:
+        warning: A preview deletes an integration and creates one with the same external identifier as the other type.
+    """
+    read = [step for step in map(_Step.of, steps) if step.type in INTEGRATION_TYPES]
+    created = {step.identity: step for step in read if step.operation == "create" and step.identity[0]}
+    for old in read:
+        new = created.get(old.identity)
+        if old.operation != "delete" or new is None or new.type == old.type:
+            continue
+        name = values.name_in(old.urn)
+        former = "" if values.name_in(new.urn) == name else f'name="{values.shortened(name)}", '
+        alias = f'aliases=[pulumi.Alias({former}type_="{old.type}")]'
+        yield (
+            values.name_in(new.urn),
+            (
+                "this preview creates a new integration and deactivates the one with the same external identifier, "
+                f"because the type changes from {old.type} to {new.type} without an alias. To keep the integration, "
+                f"add this option to the new resource: {alias}."
+            ),
+        )
+
+
 @dataclass(frozen=True)
 class _Step:
     """One step of the engine.
@@ -108,6 +133,12 @@ class _Step:
         """The resource's type, without the types of its parents."""
         parts = self.urn.split("::", 3)
         return parts[2].rpartition("$")[2] if len(parts) > 2 else ""  # noqa: PLR2004 - stack, project, type, name
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The external identifier and the account, which stay the same when a resource changes its type."""
+        inputs = values.map_of((self.new or self.old).get("inputs"))
+        return values.text_of(inputs.get("externalIdentifier")), values.text_of(inputs.get("referenceAccountId"))
 
     def resource(self, now: datetime, *, is_refresh: bool) -> Resource:
         """Return the resource with its changes and explanations."""

@@ -89,6 +89,45 @@ def fields(found: Mapping[str, Any]) -> list[tuple[str, str | None, str | None]]
     return [(change.path, change.old, change.new) for change in only(found).changes]
 
 
+# Moves between the dynamic resource and the plugin
+
+PLUGIN = "justt:index:PaymentIntegration"
+
+
+def moved(old: str, new: str, *, name: str = "shop", identifier: str = "shop") -> preview.Preview:
+    """Parse a preview that deletes an integration of one type and creates one of another type."""
+    return read(
+        step("delete", old, oldState=state(RECORDED)),
+        step("create", new, name=name, newState=state({**GIVEN, "externalIdentifier": identifier})),
+    )
+
+
+@pytest.mark.parametrize(("old", "new"), [(INTEGRATION, PLUGIN), (PLUGIN, INTEGRATION)])
+def test_a_move_without_an_alias_is_a_warning(old: str, new: str) -> None:
+    """If an integration changes its type without an alias, a warning names the alias that keeps it."""
+    (warning,) = moved(old, new).diagnostics
+
+    assert (warning.severity, warning.resource) == ("warning", "shop")
+    assert f"from {old} to {new} without an alias" in warning.message
+    assert f'aliases=[pulumi.Alias(type_="{old}")]' in warning.message
+    assert f'Alias(type_="{old}")' in markdown(moved(old, new))
+
+
+def test_the_alias_of_a_renamed_move_has_the_former_name() -> None:
+    """If the move also renames the resource, the alias in the warning has the former name."""
+    (warning,) = moved(INTEGRATION, PLUGIN, name="store").diagnostics
+
+    assert warning.resource == "store"
+    assert f'aliases=[pulumi.Alias(name="shop", type_="{INTEGRATION}")]' in warning.message
+
+
+def test_other_deletes_and_creates_are_no_moves() -> None:
+    """Another identifier, the same type, or an unknown identifier gives no warning."""
+    assert moved(INTEGRATION, PLUGIN, identifier="another").diagnostics == ()
+    assert moved(PLUGIN, PLUGIN).diagnostics == ()
+    assert read(step("delete", INTEGRATION, oldState=state({})), step("create", PLUGIN)).diagnostics == ()
+
+
 # Explanations
 
 
