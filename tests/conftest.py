@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ from support.secret_scanner import canary
 settings.register_profile("at any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("at any speed")
 
+_NUMBERS = itertools.count()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that use the engine, and mark the cases that only `make test-all` runs as slow."""
@@ -45,16 +48,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("engine")
 
 
-def pytest_collection_finish() -> None:
-    """Exclude the collected test items from garbage collection, so that each garbage collection is fast."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without garbage collection, and exclude them from each later one, so that both are fast."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
-def journal_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give each test its own journal folder, so that no test writes to the user's home."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
-    return tmp_path / "xdg-state" / "pulumi-justt"
+def journal_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test its own journal folder, so that no test writes to the user's home.
+
+    The journal creates the folder on its first write. A `tmp_path` for each of the thousands of tests would take longer
+    than many of them.
+    """
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "journals" / str(next(_NUMBERS))))
 
 
 @pytest.fixture(autouse=True)

@@ -238,6 +238,7 @@ def test_values_that_json_lacks_are_rejected(value: object, text: str) -> None:
 )
 def test_each_argument_is_verified(make: Callable[[], Any], text: str) -> None:
     """When a program gives an invalid value or an invalid Output, the error uses the argument's Python name."""
+    gc.freeze()  # What other tests have left makes the collection below slow.
     with pytest.raises(Exception, match=text):
         run_program(make)
     # Other Outputs of the program failed as well. If they are garbage-collected while another test parses source code,
