@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pulumi_justt.cli.summary import preview
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.a_week import EU, MERCHANTS, PRODUCTION, Team
@@ -122,6 +123,10 @@ def merchants_are_renamed(team: Team) -> None:
     assert "PaymentIntegration cedar-group-stripe create" in plan
     assert "PaymentIntegration cedar-stripe delete" in plan
     assert "+ 2 to create\n    - 2 to delete\n    4 changes. 19 unchanged" in plan
+    comment = preview.read(team.run("preview", "--json").stdout)
+    hints = {each.name: each.explanations[-1] for each in comment.resources if each.type == "PaymentIntegration"}
+    assert "add the old one to `aliases`, and nothing is created or stopped" in hints["cedar-group-stripe"]
+    assert "it needs an alias" in hints["cedar-stripe"]
     team.up()
     team.assert_sent(creates=1, deactivations=1, reads=1)
     assert before["cedar-stripe"] not in team.live()
@@ -215,7 +220,7 @@ def the_drift_job_finds_what_changed_at_justt(team: Team) -> None:
     (ended,) = [line for lines in shown.values() for line in lines if "is INACTIVE at Justt" in line]
     assert failed.startswith(f"warning: the stripe integration 'acme-elm' ({ids['elm-stripe']}) is FAILED now")
     assert ended.endswith(
-        "it leaves the state, and the next `pulumi up` creates a new one if the program still has it."
+        "a refresh removes it from the state, and the next `pulumi up` creates a new one if the program still has it."
     )
     assert ids.keys() - team.ids().keys() == {"maple-stripe"}
     team.assert_sent(reads=11)

@@ -28,6 +28,7 @@ class Event:
         is_retained: Whether the state has `retain_on_delete` for the resource.
         is_stopped_first: Whether the old integration is deactivated before the new one is created.
         is_found: Whether a refresh found the change, rather than the program causing it.
+        is_renamed: Whether the preview deletes one resource and creates another one with the same identifier.
         now: The current time.
     """
 
@@ -39,6 +40,7 @@ class Event:
     is_retained: bool
     is_stopped_first: bool
     is_found: bool
+    is_renamed: bool
     now: datetime
 
 
@@ -81,6 +83,11 @@ def _explain_create(event: Event) -> Iterator[str]:
         yield f"{ends}; then {begins}" if event.is_stopped_first else f"{begins}; {ends}"
         if not event.changed:
             yield "no argument changes: `--replace` or a resource option causes the replacement"
+    if event.is_renamed and "adoptId" not in event.wanted:
+        yield (
+            "a resource that is deleted has the same `external_identifier`: if this is only its new name, add the old "
+            "one to `aliases`, and nothing is created or stopped"
+        )
     if isinstance(payload, Mapping) and any(map(references.from_wire, payload.values())):
         yield "the variables or files of its references must exist when `pulumi up` runs"
 
@@ -90,6 +97,8 @@ def _explain_delete(event: Event) -> Iterator[str]:
         yield "`pulumi up` refuses it (`deletion_protection`): set that to False and run `pulumi up` first"
     else:
         yield f"it {_how_it_stops(event)}"
+    if event.is_renamed:
+        yield "a new resource has the same `external_identifier`: if that is only its new name, it needs an alias"
 
 
 def _how_it_stops(event: Event) -> str:

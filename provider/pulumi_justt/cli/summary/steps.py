@@ -73,10 +73,15 @@ def resources(steps: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[Res
     replaced = {step.urn for step in read if step.operation == "replace"}
     # In a `pulumi refresh`, and in no other command, the only operation on the stack resource is `refresh`.
     is_refresh = {step.operation for step in read if step.type == _STACK} == {"refresh"}
+    # A resource that changes its type, too, has a warning of its own.
+    created, deleted = (
+        {(step.type, step.identity) for step in read if step.operation == name and step.identity}
+        for name in ("create", "delete")
+    )
     for step in read:
         is_shown_already = step.operation in PARTS_OF_REPLACEMENT and step.urn in replaced
         if step.operation not in SILENT and not is_shown_already:
-            yield step.resource(now, is_refresh=is_refresh)
+            yield step.resource(now, is_refresh=is_refresh, is_renamed=(step.type, step.identity) in created & deleted)
 
 
 def moves_without_alias(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -85,8 +90,8 @@ def moves_without_alias(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[st
     Warns:
         warning: A preview deletes an integration and creates one with the same external identifier as the other type.
     """
-    read = [step for step in map(_Step.of, steps) if step.type in INTEGRATION_TYPES]
-    created = {step.identity: step for step in read if step.operation == "create" and step.identity[0]}
+    read = [_Step.of(step) for step in steps]
+    created = {step.identity: step for step in read if step.operation == "create" and step.identity}
     for old in read:
         new = created.get(old.identity)
         if old.operation != "delete" or new is None or new.type == old.type:
@@ -135,23 +140,26 @@ class _Step:
         return parts[2].rpartition("$")[2] if len(parts) > 2 else ""  # noqa: PLR2004 - stack, project, type, name
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """The external identifier and the account, which stay the same when a resource changes its type."""
-        inputs = values.map_of((self.new or self.old).get("inputs"))
-        return values.text_of(inputs.get("externalIdentifier")), values.text_of(inputs.get("referenceAccountId"))
+    def identity(self) -> tuple[object, ...] | None:
+        """The account and the external identifier of an integration; None if the identifier is unknown or a secret."""
+        properties = {**self._properties["old", "outputs"], **self._properties["new", "inputs"]}
+        identifier = properties.get("externalIdentifier", values.UNKNOWN)
+        if self.type not in INTEGRATION_TYPES or identifier in (values.SECRET, values.UNKNOWN):
+            return None
+        return tuple(str(properties.get(name)) for name in ("environment", "referenceAccountId", "externalIdentifier"))
 
-    def resource(self, now: datetime, *, is_refresh: bool) -> Resource:
+    def resource(self, now: datetime, *, is_refresh: bool, is_renamed: bool) -> Resource:
         """Return the resource with its changes and explanations."""
         means = _EXPLANATIONS.get(self.type)
         return Resource(
             name=values.name_in(self.urn),
             type=values.shortened(own_name(self.type) if means else self.type),
             operation=values.shortened(self.operation, values.MOST_OF_A_VALUE),
-            explanations=tuple(means(self._event(now, is_refresh=is_refresh))) if means else (),
+            explanations=tuple(means(self._event(now, is_refresh=is_refresh, is_renamed=is_renamed))) if means else (),
             changes=tuple(sorted({*self._changes(is_ours=means is not None)}, key=_order)),
         )
 
-    def _event(self, now: datetime, *, is_refresh: bool) -> explain.Event:
+    def _event(self, now: datetime, *, is_refresh: bool, is_renamed: bool) -> explain.Event:
         return explain.Event(
             operation=self.operation,
             integration_id=values.text_of(self.old.get("id")),
@@ -161,6 +169,7 @@ class _Step:
             is_retained=self.old.get("retainOnDelete") is True,
             is_stopped_first=self.old.get("pendingReplacement") is True,
             is_found=is_refresh,
+            is_renamed=is_renamed,
             now=now,
         )
 

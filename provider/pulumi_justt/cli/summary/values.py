@@ -11,11 +11,11 @@ from pulumi_justt import references
 from pulumi_justt.cli.engine import SIGNATURE, name_of
 from pulumi_justt.credentials import CREDENTIAL_TYPES
 
-__all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
+__all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "UNKNOWN", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
 __all__ += ["masked_credentials", "name_in", "shortened", "shown", "text_of"]
 
 SECRET = "[secret]"  # noqa: S105 - the engine's placeholder for a secret
-_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The engine's placeholder for a value that is not known during a preview."""
 ABSENT = object()
 
@@ -91,7 +91,7 @@ def shown(value: object, *, is_class: bool) -> str | None:
         return None
     if value == SECRET:
         return SECRET
-    if value == _UNKNOWN:
+    if value == UNKNOWN:
         return "[known after the update]"
     reference = references.from_wire(value)
     if reference is not None:

@@ -286,6 +286,39 @@ def test_a_refresh_explains_what_is_gone() -> None:
     assert only(stack, {**stack, "op": "same"}, removal).explanations == ("it stops at once",)
 
 
+RENAMED = (
+    "a resource that is deleted has the same `external_identifier`: if this is only its new name, add the old one "
+)
+RENAMED += "to `aliases`, and nothing is created or stopped"
+OLD_NAME = "a new resource has the same `external_identifier`: if that is only its new name, it needs an alias"
+
+
+@pytest.mark.parametrize(
+    ("new", "has_hint"),
+    [
+        ({}, True),
+        ({"integrationName": "Other"}, True),
+        ({"externalIdentifier": "other"}, False),
+        ({"referenceAccountId": "acc_2"}, False),
+        ({"externalIdentifier": HIDDEN}, False),
+        ({"externalIdentifier": "04da6b54-80e4-46f7-96ec-b56ff0331ba9"}, False),
+    ],
+)
+def test_a_rename_without_an_alias_gets_a_hint(new: dict[str, str], has_hint: bool) -> None:
+    """If one integration is deleted and another one with the same identifier is created, the comment names `aliases`.
+
+    The identifiers must be equal in the same account, known, and no secrets.
+    """
+    old = RECORDED | ({"externalIdentifier": HIDDEN} if HIDDEN in new.values() else {})
+    found = read(
+        step("delete", name="old", oldState=state(old)), step("create", name="new", newState=state(GIVEN | new))
+    )
+    hints = [text for each in found.resources for text in each.explanations if "`external_identifier`" in text]
+    assert hints == ([OLD_NAME, RENAMED] if has_hint else [])
+    adopting = step("create", name="new", newState=state(GIVEN | new | {"adoptId": "id-1"}))
+    assert RENAMED not in read(step("delete", name="old", oldState=state(old)), adopting).resources[1].explanations
+
+
 # Changed fields
 
 
