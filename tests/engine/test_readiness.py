@@ -281,7 +281,7 @@ def test_a_wait_shows_progress_and_ends_at_its_deadline(stack: Stack, simulator:
     stack.up()
     simulator.records.set_status(second, "INACTIVE")
     text = stack.refresh().text
-    assert "which is final: its IntegrationReady leaves the state, and the next `pulumi up` waits" in text
+    assert "which is final: a refresh removes its IntegrationReady from the state, and the next" in text
     assert stack.resources().keys() == {"after"}
     stack.up()
     assert stack.resources()["stripe-ready"]["id"] == stack.resources()["stripe"]["id"] != second

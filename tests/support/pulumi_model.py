@@ -51,7 +51,7 @@ PHRASES = {
     "the policy claimed a candidate": "because justt:onAmbiguousCreate is adopt",
     "a 404 was refused": "does not prove that it is gone",
     "a 404 counted as gone": "treated as gone because JUSTT_ON_MISSING=gone",
-    "an INACTIVE integration left the state": "which is final: it leaves the state",
+    "an INACTIVE integration left the state": "which is final: a refresh removes it from the state",
     "an adopted integration was released": "so it is released",
     "adopting another integration was refused": "a resource cannot switch to another integration",
     "replacing an adopted integration was refused": "is adopted, and the change of",

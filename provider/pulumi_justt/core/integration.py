@@ -319,8 +319,8 @@ class IntegrationLifecycle:
             return None
         if record.is_inactive and is_managed:
             self.log.warning(
-                f"{describe(olds, integration_id)} is INACTIVE at Justt, which is final: it leaves the state, "
-                "and the next `pulumi up` creates a new one if the program still has it."
+                f"{describe(olds, integration_id)} is INACTIVE at Justt, which is final: a refresh "
+                "removes it from the state, and the next `pulumi up` creates a new one if the program still has it."
             )
             return None
         self._statuses.note_read(self.call().urn, integration_id, olds, record)

@@ -166,8 +166,8 @@ class ReadinessLifecycle:
             return None
         if record.is_inactive:
             self.log.warning(
-                f"{called} is INACTIVE at Justt, which is final: its IntegrationReady leaves the state, and "
-                "the next `pulumi up` waits for a new one if the program still has it."
+                f"{called} is INACTIVE at Justt, which is final: a refresh removes its IntegrationReady from the "
+                "state, and the next `pulumi up` waits for a new one if the program still has it."
             )
             return None
         if record.status != olds.get("status", record.status):

@@ -232,8 +232,8 @@ def test_read_drops_an_inactive_integration(live: Live) -> None:
     assert live.core().read(integration_id, remembered) is None
     assert live.messages == [
         (
-            f"warning: the stripe integration 'stripe-eu' ({integration_id}) is INACTIVE at Justt, which is final: it "
-            "leaves the state, and the next `pulumi up` creates a new one if the program still has it."
+            f"warning: the stripe integration 'stripe-eu' ({integration_id}) is INACTIVE at Justt, which is final: a "
+            "refresh removes it from the state, and the next `pulumi up` creates a new one if the program still has it."
         )
     ]
 

@@ -687,8 +687,8 @@ def test_read_drops_an_inactive_integration() -> None:
     assert vendor.core.read("id-1", RECORDED) is None
     assert [text for _, text in vendor.messages] == [
         (
-            f"warning: {NAMED} is INACTIVE at Justt, which is final: its IntegrationReady leaves the state, and the "
-            "next `pulumi up` waits for a new one if the program still has it."
+            f"warning: {NAMED} is INACTIVE at Justt, which is final: a refresh removes its IntegrationReady from the "
+            "state, and the next `pulumi up` waits for a new one if the program still has it."
         )
     ]
 
