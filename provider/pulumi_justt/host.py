@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi_justt.imports import is_host
 from pulumi_justt.log import Log
-from pulumi_justt.values import without_markup
+from pulumi_justt.values import with_stack, without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.api.call import Call
@@ -92,11 +92,13 @@ class Calls:
 
     Attributes:
         request_timeout_seconds: The longest time that one request may take.
+        urn: The URN of a call, which names the stack of this process; None if the host has given none yet.
         was_cut_off: Whether any call has learned that the engine no longer waits for it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.request_timeout_seconds = 30.0
+        self.urn: str | None = None
         self.was_cut_off = False
         self._clock = clock
         self._changed = threading.Condition()
@@ -108,6 +110,7 @@ class Calls:
     def serving(self) -> Iterator[None]:
         """Register the calling thread's call as in progress within the `with` statement."""
         urn, is_active = engine_request()
+        self.urn = urn or self.urn
         served = self._thread.served = _Served(self._call(urn), is_active)
         with self._changed:
             self._in_progress.add(served)
@@ -311,6 +314,7 @@ class EngineLog(Log):
             lines.append((severity, text))
 
     def _show(self, lines: Sequence[tuple[str, str]]) -> None:
+        lines = [(severity, with_stack(text, calls.urn)) for severity, text in lines]
         if lines and not self._send(lines):
             for severity, text in lines:
                 if severity == "WARNING":

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pulumi_justt import host
 from pulumi_justt.errors import CancelledError, JusttError
 from pulumi_justt.imports import own_imports
-from pulumi_justt.values import is_first_look, without_markup
+from pulumi_justt.values import is_first_look, with_stack, without_markup
 
 if TYPE_CHECKING:
     from pulumi_justt.core.client import JusttClient
@@ -77,12 +77,12 @@ def error_boundary(method: _Method) -> _Method:
                 _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:
-            raise TerminalError(_with_debug(self.explained(str(error), error), error)) from None
+            raise _shown(self.explained(str(error), error), error) from None
         except BaseException as error:  # noqa: BLE001 - an uncaught exception of any kind would hang the engine
             from pulumi_justt.core.messages import defect  # noqa: PLC0415 - see the module docstring
 
             is_in_doubt = method.__name__ == "create" and self.may_have_created(*args)
-            raise TerminalError(_with_debug(defect(method.__name__, error, is_in_doubt=is_in_doubt), error)) from None
+            raise _shown(defect(method.__name__, error, is_in_doubt=is_in_doubt), error) from None
 
     return cast("_Method", wrapper)
 
@@ -99,10 +99,11 @@ def _require_engine(*, operation: str) -> None:
         raise CancelledError(operation, "the engine cancelled the call before it began", CANCELLED_REMEDIATION)
 
 
-def _with_debug(text: str, error: BaseException) -> str:
+def _shown(text: str, error: BaseException) -> TerminalError:
+    text = with_stack(text, host.calls.urn)
     if os.environ.get("JUSTT_DEBUG") != "1":
-        return text
-    return f"{text}\n{''.join(traceback.format_tb(error.__traceback__, limit=_FRAMES))}"
+        return TerminalError(text)
+    return TerminalError(f"{text}\n{''.join(traceback.format_tb(error.__traceback__, limit=_FRAMES))}")
 
 
 class ResourceKind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -35,6 +36,7 @@ __all__ = [
     "shown_key",
     "text_problem",
     "unsendable",
+    "with_stack",
     "without_commands",
     "without_markup",
 ]
@@ -60,6 +62,9 @@ _WHITE_SPACE_AROUND = "must not begin or end with white space or a line break"
 _NOT_ONE_LINE = "must be one line without control characters"
 
 _PEM_BEGIN = "-----BEGIN "
+_COMMANDS = re.compile(r"(?:[Rr]un|and|or) `pulumi-justt (?:recover|doctor)(?=[ `])")
+"""Commands that an error tells the user to run. `as decided with ...` is about a command of the past."""
+
 _BEGIN_OF_KEY = re.compile(r"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----")
 _LINE_OF_KEY = re.compile(r"(?!-----)[\w+/=:,. -]+", re.ASCII)
 """A line of base64, or a header. It has no line break written as two characters, and no `${KEY}` of a template."""
@@ -171,6 +176,17 @@ def without_markup(text: str) -> str:
 def without_commands(line: str) -> str:
     """Break up commands in *line* (`::error::`, `##[error]`), so that a CI runner does not run them from the log."""
     return re.sub(r"^(\s*):(?=:)", r"\1: ", re.sub(r"##(?=\[|vso\[)", "## ", line))
+
+
+def with_stack(text: str, urn: str | None) -> str:
+    """Add the stack of *urn* to each command of this package that *text* tells the user to run.
+
+    The command that shows the text may have another stack than the selected one.
+    """
+    if urn is None or not urn.startswith("urn:pulumi:"):
+        return text
+    stack = shlex.quote(urn.removeprefix("urn:pulumi:").partition("::")[0])
+    return _COMMANDS.sub(lambda found: f"{found[0]} --stack {stack}", text)
 
 
 def text_problem(value: str, kind: Kind) -> str | None:

@@ -306,7 +306,7 @@ def a_killed_update_is_recovered(team: Team) -> None:
     refused = team.up(fails=True)
     (said,) = [line for line in refused.diagnostics["sorrel-stripe"] if line.startswith("error: ")]
     assert f"New integrations with this source: {lost}" in said
-    assert f"run `pulumi-justt recover --claim {lost}`" in said
+    assert f"run `pulumi-justt recover --stack {PRODUCTION} --claim {lost}`" in said
     team.assert_sent(reads=4)
 
     repaired = team.stack.justt("recover", "--stack", PRODUCTION, answers="1\ny\n")

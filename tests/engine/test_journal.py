@@ -115,10 +115,12 @@ def test_the_next_preview_and_update_name_recover(stack: Stack, simulator: Simul
 
     shown = " ".join(stack.preview().text.split())
     assert f"{UNSEEN} {URN!r}" in shown
-    assert "run `pulumi-justt recover`" in shown
+    assert "run `pulumi-justt recover --stack dev`" in shown
     updated = " ".join(stack.up().text.split())
     assert UNSEEN not in updated
-    assert "If Pulumi still has a pending operation after this update, run `pulumi-justt recover`" in updated
+    assert (
+        "If Pulumi still has a pending operation after this update, run `pulumi-justt recover --stack dev`" in updated
+    )
     assert "interrupted while creating" in stack.up().text
     recover(stack, "forget", "")
     assert "interrupted while creating" not in stack.up("--expect-no-changes").text
@@ -367,7 +369,7 @@ def test_a_killed_create_of_a_renamed_resource_is_reported(
     for command in (stack.preview, stack.up):
         shown = " ".join(command().text.split())
         assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in shown, shown
-        assert "run `pulumi-justt recover`" in shown
+        assert "run `pulumi-justt recover --stack dev`" in shown
     stack.refresh("--clear-pending-creates")
     assert UNSEEN in stack.up().text
     examined = stack.justt("doctor", "--stack", "dev", "--only", "journal", "--only", "unmanaged")

@@ -9,7 +9,7 @@ import pytest
 from pulumi import FileAsset
 
 from pulumi_justt.core.inputs import UNKNOWN
-from pulumi_justt.values import Kind, account_problem, label_problem, text_problem, unsendable
+from pulumi_justt.values import Kind, account_problem, label_problem, text_problem, unsendable, with_stack
 
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n"
 KINDS: tuple[Kind, ...] = ("secret", "identifier", "key", "unlisted")
@@ -257,3 +257,27 @@ def test_secret_key_is_no_identifier(value: str) -> None:
     assert text_problem(value, "secret") is None
     assert text_problem("pk_live_51H", "identifier") is None
     assert text_problem("pk_live_51H", "secret") == "is a public key, and this field takes the private key"
+
+
+URN = "urn:pulumi:{}::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
+
+
+@pytest.mark.parametrize(
+    ("text", "urn", "expected"),
+    [
+        ("Run `pulumi-justt recover`.", URN.format("dev"), "Run `pulumi-justt recover --stack dev`."),
+        ("or `pulumi-justt recover --forget`", URN.format("a b"), "or `pulumi-justt recover --stack 'a b' --forget`"),
+        (
+            "run `pulumi-justt recover --claim x` and `pulumi-justt doctor`",
+            URN.format("dev"),
+            "run `pulumi-justt recover --stack dev --claim x` and `pulumi-justt doctor --stack dev`",
+        ),
+        ("as decided with `pulumi-justt recover`", URN.format("dev"), "as decided with `pulumi-justt recover`"),
+        ("run `pulumi-justt recovery`", URN.format("dev"), "run `pulumi-justt recovery`"),
+        ("run `pulumi-justt recover`", None, "run `pulumi-justt recover`"),
+        ("run `pulumi-justt recover`", "the resource of 'a'", "run `pulumi-justt recover`"),
+    ],
+)
+def test_commands_to_run_name_the_stack(text: str, urn: str | None, expected: str) -> None:
+    """A command that a message tells the user to run gets the stack of the message. One of the past does not."""
+    assert with_stack(text, urn) == expected

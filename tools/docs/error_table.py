@@ -162,7 +162,8 @@ source by `make errors`, and `tests/docs/test_error_table.py` checks that it's c
 
 In the tables, a name such as \<id> stands for a part that varies, and [text in brackets] is optional. Bars separate
 alternatives: of [one \| two], a message shows at most one. An ellipsis (…) stands for the rest of the message. If a
-message has several sentences, some of them can be rows of their own."""
+message has several sentences, some of them can be rows of their own. A message of `pulumi` adds `--stack` with the
+stack's name to each `pulumi-justt` command that it tells you to run."""
 _BEFORE_THIS_PACKAGE = Path(__file__).with_name("before_this_package.md").read_text()
 """The section of the texts that Pulumi shows before any code of the package runs."""
 _ELSEWHERE = {

@@ -479,7 +479,7 @@ class Intents:
                 f"{describe_create(inputs)}: an earlier run of stack {stack!r} {made} (journal: "
                 f"{self._journal.path_of(earlier)}). If that is this stack's former name, this create may make a "
                 "duplicate: run `pulumi-justt recover` and `pulumi-justt doctor`, and remove that file after that. "
-                "If it is another stack, run `pulumi-justt recover` for that one, in its project's folder."
+                "If it is another stack, do that for it in its project's folder."
             )
             return
 
