@@ -77,7 +77,7 @@ def error_boundary(method: _Method) -> _Method:
                 _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)
         except JusttError as error:
-            raise _shown(self.explained(str(error), error), error) from None
+            raise _shown(self.explained(str(error), error, method.__name__), error) from None
         except BaseException as error:  # noqa: BLE001 - an uncaught exception of any kind would hang the engine
             from pulumi_justt.core.messages import defect  # noqa: PLC0415 - see the module docstring
 
@@ -129,11 +129,12 @@ class ResourceKind:
         """Return whether a failed create may have sent a request whose outcome is unknown."""
         return False
 
-    def explained(self, text: str, error: JusttError) -> str:
-        """Return the text to show at the resource of this call for an error with *text*."""
+    def explained(self, text: str, error: JusttError, call: str) -> str:
+        """Return the text to show at the resource of *call*, for an error with *text*."""
         from pulumi_justt.core.messages import recorded_settings_remediation  # noqa: PLC0415 - see the module docstring
 
-        remediation = "" if self._runs_program else recorded_settings_remediation(text)
+        is_delete = call == "delete"
+        remediation = "" if self._runs_program else recorded_settings_remediation(text, is_delete=is_delete)
         text = ". ".join([text.removesuffix("."), remediation]) if remediation else text
         urn, _ = host.engine_request()
         return self._session.errors.shown(error, urn, text) if self._session else text

@@ -78,7 +78,7 @@ def test_a_corrected_setting_says_how_it_gets_into_the_state(stack: Stack, simul
     stack.program(PROGRAM)
     stack.up()
     stack.config({"justt:timeoutSeconds": "long"})
-    way = "add --run-program, or first run `pulumi up` with an integration in the program and without --refresh"
+    way = "add --run-program, or first run `pulumi up` without --refresh"
     shown = words(stack.up(fails=True).text)
     assert ("justt:timeoutSeconds must be a number" in shown, way in shown) == (True, False)
 

@@ -530,6 +530,7 @@ def test_an_invalid_setting_from_the_state_names_what_to_do(method: str) -> None
 
     advice = "After you change the configuration, add --run-program, or first run `pulumi up`"
     assert (advice in text) is (method in ("diff", "delete"))
+    assert ("If the program has no integration any more, put one back" in text) is (method == "delete")
 
 
 @pytest.mark.parametrize(
@@ -567,7 +568,9 @@ def test_after_a_check_the_settings_are_those_of_the_program(before: tuple[str, 
     text = shown(lambda: CALLS["delete"](provider))
 
     assert "no Justt API key" in text
-    assert ("without --refresh, or set JUSTT_API_KEY_OVERRIDE for that command." in text) is is_of_state
+    assert ("without --refresh, or set JUSTT_API_KEY_OVERRIDE for that command. If the program has no" in text) is (
+        is_of_state
+    )
 
 
 def test_a_preview_needs_no_key() -> None:

@@ -790,7 +790,7 @@ class Source:
         if name == "str" and isinstance(node.args[0], ast.Name) and self._is_caught(node, node.args[0].id):
             return "<the error>"
         # A function that wraps a text, for example to add the frames.
-        return self._read(node.args[0]) if name in ("_with_debug", "explained") else None
+        return self._read(node.args[0]) if name in ("_shown", "explained") else None
 
     def _variable(self, node: ast.Name) -> str | None:
         """Return the text that the enclosing function assigns to *node*."""

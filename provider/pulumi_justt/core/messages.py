@@ -382,11 +382,16 @@ def refusal_remediation(
     return "Nothing was changed: ask Justt's support, with the errorId if there is one."
 
 
-def recorded_settings_remediation(text: str) -> str:
-    """Return the sentence to add to the error *text* of a command that runs no program, or an empty text.
+def recorded_settings_remediation(text: str, *, is_delete: bool = False) -> str:
+    """Return the sentences to add to the error *text* of a command that runs no program, or an empty text.
 
     Such a command uses the state's copy of the configuration, so only an error about a setting needs the addition.
     Environment variables are not copied into the state.
+
+    Args:
+        text: The text of the error.
+        is_delete: Whether a delete has failed. It may belong to an update whose program has no integration any more,
+            and such an update uses the copy, too.
     """
     settings = _SETTING.findall(text)
     if not settings:
@@ -394,9 +399,9 @@ def recorded_settings_remediation(text: str) -> str:
     is_key = any(each in ("justt:apiKey", _OF_A_PROVIDER) for each in settings)
     key = ", or set JUSTT_API_KEY_OVERRIDE for that command" if is_key else ""
     return (
-        "Without --run-program, refresh and destroy use the state's copy of the configuration. So does an update that "
-        "leaves no integration in the program. After you change the configuration, add --run-program, or first run "
-        f"`pulumi up` with an integration in the program and without --refresh{key}."
+        "Without --run-program, refresh and destroy use the state's copy of the configuration. After you change the "
+        f"configuration, add --run-program, or first run `pulumi up` without --refresh{key}."
+        f"{' If the program has no integration any more, put one back for that.' if is_delete else ''}"
     )
 
 

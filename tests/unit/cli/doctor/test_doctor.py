@@ -247,7 +247,7 @@ def test_outdated_settings_in_the_state_are_named(
         f"the configuration has changed since the last `pulumi up`: {names}." if names else "the settings in the state"
     )
     assert (result.exit_code, expected in result.stdout) == (1 if names else 0, True)
-    assert ("add --run-program, or first run `pulumi up` with an" in result.stdout) is (names is not None)
+    assert ("add --run-program, or first run `pulumi up` without" in result.stdout) is (names is not None)
     assert not any("show-secrets" in call for call in project.calls if "export" in call)
 
 
