@@ -541,13 +541,14 @@ class TestRotation:
 
     @pytest.mark.slow
     def test_destroy_works_after_an_up_with_the_new_key(self, stack: Stack, simulator: SimulatorServer) -> None:
-        """After a key rotation and one `up` with the new key, destroy works without the override."""
+        """After a key rotation, one `up` with the new key replaces nothing. Destroy then works without the override."""
         stack.program(stripe())
         stack.up()
         rotated = canary("rotated-key")
         simulator.options = dataclasses.replace(simulator.options, api_keys=frozenset({rotated}))
         stack.config(secret={"justt:apiKey": rotated})
         stack.up()
+        assert [record.status for record in simulator.records.integrations()] == ["PENDING"]
         stack.destroy()
         assert stack.resources() == {}
 

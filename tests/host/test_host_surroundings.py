@@ -20,6 +20,7 @@ ENGINE = ("127.0.0.1", 1)
 def test_it_connects_only_to_justt_and_writes_only_the_journal(simulator: SimulatorServer, tmp_path: Path) -> None:
     """The provider process connects to the base URL and the engine only, and writes no file outside the journal.
 
+    Of Justt's API, it uses only the paths of integrations.
     It starts no other program. So it has no telemetry. The SDK's own imports write a temporary file and remove it.
     """
     log, journal = tmp_path / "audit", tmp_path / "journal"
@@ -39,6 +40,7 @@ def test_it_connects_only_to_justt_and_writes_only_the_journal(simulator: Simula
     connected = {tuple(detail) for event, detail in events if event == "socket.connect"}
     assert connected == {(server.hostname, server.port), ENGINE}
     assert {detail for event, detail in events if event == "socket.getaddrinfo"} <= {server.hostname}
+    assert {request.path.split("/")[2] for request in simulator.requests} == {"integrations"}
     assert [event for event in events if event[0] in {"subprocess.Popen", "os.exec", "os.system"}] == []
     written = {Path(detail) for event, detail in events if not event.startswith("socket.")} - {Path(os.devnull)}
     assert any(each.is_relative_to(journal) for each in written)

@@ -6,6 +6,7 @@ import base64
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pulumi_justt.api.network import proxy_for
+from pulumi_justt.api.network import certificates, proxy_for
 from pulumi_justt.api.retry import Method, RetryPolicy
 from pulumi_justt.core.client import JusttClient
 from pulumi_justt.core.config import Settings
@@ -115,6 +116,14 @@ BAD_CERTIFICATES = [
     ("expired", AUTHORITY, "certificate has expired"),
     ("elsewhere", AUTHORITY, "certificate is not valid for '127.0.0.1'"),
 ]
+
+
+def test_certificates_and_host_names_are_checked() -> None:
+    """The client requires a trusted certificate of the right host, and TLS 1.2 or later."""
+    context = certificates()
+
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
