@@ -165,6 +165,7 @@ SECRETS = [
     "rk_live_51H8xQ2eZvKYlo2C0Yh3",
     CANARY,
 ]
+WORDS = "correcthorsebatterystapleofmyownshopname"
 SURROUNDINGS = [
     ("", ""),
     ("the key ", " is no key"),
@@ -348,6 +349,32 @@ def test_error_id_is_stricter_without_a_known_credential(text: str) -> None:
     assert incomplete.error_id(text) is None
 
 
+@pytest.mark.parametrize(
+    ("secret", "part", "is_found"),
+    [
+        (WORDS, WORDS[:35], True),
+        (WORDS, WORDS[5:], True),
+        (WORDS, WORDS[:34], False),
+        (WORDS, WORDS[6:], False),
+        (f"{WORDS}7", f"{WORDS[-11:]}7", True),
+        (f"{WORDS}7", f"{WORDS[-10:]}7", False),
+        ("abcd7fghij", "abcd7fghi", True),
+        ("abcd7fghij", "bcd7fghij", True),
+        ("abcd7fghij", "cd7fghij", False),
+        ("abcd7fghi", "abcd7fgh", False),
+        ("abcdefghi7", "bcdefghi7", False),
+        ("abcdefghij", "abcdefghi", False),
+    ],
+)
+def test_how_much_of_a_credential_a_record_may_have(secret: str, part: str, *, is_found: bool) -> None:
+    """Seven eighths of a long credential are found in a record, or twelve characters in a row that include a digit.
+
+    Of a credential of 10 to 15 characters with a digit between the first and the last, all but one of these two are
+    found. Less is not.
+    """
+    assert knowing(secret).is_clean_record(["id-1", part]) != is_found
+
+
 def test_records_are_searched_for_whole_credentials() -> None:
     """`is_clean_record` accepts fields with a part of a user name, which an id may contain by chance.
 
@@ -434,14 +461,18 @@ def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch
         "NO_PROXY": "localhost",
         "PULUMI_CONFIG_PASSPHRASE": "correct horse",
         "PULUMI_ACCESS_TOKEN": "x",
+        "JUSTT_API_KEY": "a-key-of-justt",
         "JUSTT_API_KEY_OVERRIDE": "another-key-7",
     }.items():
         monkeypatch.setenv(name, value)
     shared_redactor.cache_clear()
 
-    for secret in ("first@pass", "token-of-a-proxy", "correct horse", "another-key-7"):
+    for secret in ("first@pass", "token-of-a-proxy", "correct horse", "a-key-of-justt", "another-key-7"):
         assert shared_redactor().redact(f"no {secret}") == WITHHELD
     assert shared_redactor().redact("no user of proxy.example") == "no user of proxy.example"
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-0123abcd")
+    shared_redactor.cache_clear()
+    assert shared_redactor().redact("no pul-0123abcd") == WITHHELD
 
 
 @pytest.mark.parametrize(
