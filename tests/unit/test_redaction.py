@@ -498,6 +498,19 @@ def test_redaction_of_any_text_is_fast(text: str) -> None:
     assert time.process_time() - started < 1.0
 
 
+@pytest.mark.parametrize(
+    ("secret", "part", "is_found"),
+    [
+        ("ab-cdefgh12345678", "defgh123", True),
+        ("ab-cdefgh12345678", "defgh12", False),
+        ("abcdefgh1234567", "abcdefgh123456", False),
+    ],
+)
+def test_how_much_of_a_credential_a_message_may_have(secret: str, part: str, *, is_found: bool) -> None:
+    """Eight letters or digits in a row are found, if the credential has at least 16. Less is not."""
+    assert (knowing(secret).redact(f"before {part} after") == WITHHELD) == is_found
+
+
 def test_a_very_long_credential_is_found_by_its_parts() -> None:
     """The redactor finds a part of a credential that is about a megabyte long.
 
