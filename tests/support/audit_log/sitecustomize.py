@@ -1,4 +1,4 @@
-"""Logs what the provider process does outside itself: connections, names that it resolves, programs, written files.
+"""Logs what a process does outside itself: connections, names that it resolves, programs, written files.
 
 Python imports this module at startup if it's on its path. Python itself reports these events, whatever code causes
 them. The SDK's own channel to the engine is not reported, because gRPC opens it without Python's sockets.
@@ -27,5 +27,5 @@ def _install(file: int) -> None:
     sys.addaudithook(note)
 
 
-if "pulumi.dynamic" in sys.orig_argv and os.environ.get("AUDIT_LOG"):
+if os.environ.get("AUDIT_LOG"):
     _install(os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND))
