@@ -93,7 +93,7 @@ def moves_without_alias(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[st
     read = [_Step.of(step) for step in steps]
     created = {step.identity: step for step in read if step.operation == "create" and step.identity}
     for old in read:
-        new = created.get(old.identity)
+        new = created.get(old.identity) if old.identity else None
         if old.operation != "delete" or new is None or new.type == old.type:
             continue
         name = values.name_in(old.urn)
