@@ -49,11 +49,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
 ) -> int:
     """Find problems with the stacks and their integrations, and say what to do about each.
 
-    The command checks the versions of the tools, the configuration and its API key, the account, interrupted operations
-    in the state, unfinished creates in this machine's journal, and the status of each integration. It also lists the
-    integrations that none of the examined stacks manages. It changes nothing. Exit code 1: there are findings. Exit
-    code 3: there are no findings, but some checks could not be made. A warning is about something unusual that may be
-    right. It does not change the exit code.
+    The command checks the versions of the tools, the configuration and its API key, the account, interrupted
+    operations in the state, unfinished creates in this machine's journal, the variables and files of references,
+    and the status of each integration. It also lists the integrations that none of the examined stacks manages. It
+    changes nothing. Exit code 1: there are findings. Exit code 3: there are no findings, but some checks could not
+    be made. A warning is about something unusual that may be right. It does not change the exit code.
 
     In a pipeline, run `pulumi-justt doctor --only pending` before each `pulumi up`. It only exports the state, and
     exits with 1 if an update was killed. If other stacks use the same account, a drift job runs `pulumi-justt doctor

@@ -9,6 +9,7 @@
     journal        this machine's journal has no unfinished create of the stack
     duplicate      no two resources own the same integration
     credentials    no integration has credentials or a source that are unusual, unless it is SUCCESSFUL
+    references     the variables and files of all references in the state exist on this machine
     apiKey         Justt accepts the key
     account        the account's list could be read to its end
     integration    each integration of a stack is in the configured environment, exists at Justt, and is neither FAILED
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from pulumi_justt.cli import account_records
-from pulumi_justt.cli.doctor import account_checks, credentials_check, journal_check, stack_checks
+from pulumi_justt.cli.doctor import account_checks, credentials_check, journal_check, references_check, stack_checks
 from pulumi_justt.cli.doctor.checks import Check, Patient
 from pulumi_justt.cli.stacks import Stack
 from pulumi_justt.core.config import Settings
@@ -35,12 +36,12 @@ __all__ = ["CHECKS", "examine"]
 
 CHECKS = (
     *("tools", "configuration", "state", "pending", "recordedKey", "duplicate"),
-    *("credentials", "journal", "apiKey", "account", "integration", "unmanaged"),
+    *("credentials", "references", "journal", "apiKey", "account", "integration", "unmanaged"),
 )
 """The names of the checks, in the order in which they are made."""
 
 _OF_CONFIGURATION = {"configuration", "recordedKey"}
-_OF_STATE = {"state", "pending", "recordedKey", "duplicate", "credentials"}
+_OF_STATE = {"state", "pending", "recordedKey", "duplicate", "credentials", "references"}
 _OF_BOTH = {"journal", "apiKey", "account", "integration", "unmanaged"}
 """Which checks need the configuration, the state, or both."""
 _OF_ACCOUNTS = {"apiKey", "account", "integration", "unmanaged"}
@@ -85,6 +86,7 @@ def _run_checks(
     if "duplicate" in wanted:
         yield from stack_checks.duplicates(patients)
     yield from credentials_check.examine(patients, wanted)
+    yield from references_check.examine(patients, wanted)
     if "journal" in wanted:
         yield from journal_check.examine(patients)
     if wanted & _OF_ACCOUNTS:
