@@ -31,8 +31,8 @@ class TestVersion:
         assert changelog.problems(CHANGELOG, VERSION) == []
 
     def test_the_section_has_what_a_user_needs(self) -> None:
-        """The section of this version says what a user gains, what breaks, and how to upgrade."""
-        notes = changelog.notes(CHANGELOG, VERSION)
+        """The section of a version X.Y.0 says first what a user gains, what breaks, and how to upgrade."""
+        notes = changelog.notes(CHANGELOG, VERSION.rpartition(".")[0] + ".0")
         headings = [line for line in notes.splitlines() if line.startswith("### ")]
         assert headings[0] == "### What you gain"
         assert "### Breaking changes" in headings
@@ -71,7 +71,7 @@ class TestChangelog:
         text = self.TEXT.replace("## [0.3.0]", "## [Unreleased]\n\n- next\n\n## [0.3.0]")
         assert changelog.problems(text, "0.3.0") == []
         assert changelog.released(text, "0.3.0") == [
-            "CHANGELOG.md has unreleased entries: run `make release-prepare VERSION=0.3.0`"
+            "CHANGELOG.md has unreleased entries: run `make release-prepare` with their version"
         ]
 
     @pytest.mark.parametrize(

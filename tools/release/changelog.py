@@ -72,7 +72,7 @@ def problems(text: str, version: str) -> list[str]:
 def released(text: str, version: str) -> list[str]:
     """Return why *version* can't be released with this changelog."""
     top = sections(text)[:1]
-    unreleased = [f"CHANGELOG.md has unreleased entries: run `make release-prepare VERSION={version}`"]
+    unreleased = ["CHANGELOG.md has unreleased entries: run `make release-prepare` with their version"]
     return [*problems(text, version), *(unreleased if top and top[0].name == UNRELEASED else [])]
 
 
