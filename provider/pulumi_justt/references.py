@@ -211,7 +211,7 @@ def from_file(path: str | os.PathLike[str], *, version: int = 1) -> FileReferenc
     place: object = os.fspath(path)
     if not isinstance(place, str) or not place or not place.isprintable() or "-----BEGIN " in place:
         raise ValueError("from_file takes the path of a file, not its content")
-    if not {".", "/", "\\"} & {*place} and _is_like_a_credential(place):
+    if _is_bare_credential(place):
         raise ValueError(
             "from_file takes the path of a file, and this looks like a credential: for a file of that name, use ./NAME"
         )
@@ -285,8 +285,12 @@ def _require(value: object, function: str, what: str, *kinds: type) -> None:
 
 def _can_be(kind: type[Reference], place: str) -> bool:
     if kind is VariableReference:
-        return _NAME.fullmatch(place) is not None and not _is_reserved(place)
-    return bool(place) and place.isprintable()
+        return _NAME.fullmatch(place) is not None and not _is_reserved(place) and not _is_like_a_credential(place)
+    return bool(place) and place.isprintable() and not _is_bare_credential(place)
+
+
+def _is_bare_credential(place: str) -> bool:
+    return not {".", "/", "\\"} & {*place} and _is_like_a_credential(place)
 
 
 def _version(version: int) -> int:
@@ -310,6 +314,16 @@ def from_wire(value: object) -> Reference | None:
         if type(version) is int and 0 < version <= MOST_EXACT and isinstance(place, str) and _can_be(kind, place):
             return kind(place, version)
     return None
+
+
+def with_versions(referred: object) -> object:
+    """Return references with their versions. A program in another language may leave the version out: it is then 1."""
+    if not isinstance(referred, Mapping):
+        return referred
+    return {
+        name: {**value, "version": 1} if isinstance(value, Mapping) and "version" not in value else value
+        for name, value in referred.items()
+    }
 
 
 def are_in(payload: object) -> bool:

@@ -16,11 +16,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from pulumi_justt import host
 from pulumi_justt.errors import CancelledError, JusttError
 from pulumi_justt.imports import own_imports
+from pulumi_justt.log import Log
 from pulumi_justt.values import is_first_look, with_stack, without_markup
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pulumi_justt.core.readiness import ReadinessLifecycle
     from pulumi_justt.core.session import Session
 
-__all__ = ["LOG", "IntegrationKind", "ReadinessKind", "ResourceKind", "TerminalError", "error_boundary"]
+__all__ = ["IntegrationKind", "ReadinessKind", "ResourceKind", "TerminalError", "error_boundary", "write_line"]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _core_lock = threading.Lock()
@@ -72,7 +73,7 @@ def error_boundary(method: _Method) -> _Method:
     @functools.wraps(method)
     def wrapper(self: ResourceKind, *args: object, **kwargs: object) -> object:
         try:
-            with own_imports(), host.calls.serving(), LOG.joining():
+            with own_imports(), host.calls.serving(), self.log.joining():
                 self.note_call(method.__name__, *args)
                 _require_engine(operation=method.__name__)
                 return method(self, *args, **kwargs)
@@ -106,9 +107,18 @@ def _shown(text: str, error: BaseException) -> TerminalError:
     return TerminalError(f"{text}\n{''.join(traceback.format_tb(error.__traceback__, limit=_FRAMES))}")
 
 
+def write_line(text: str) -> None:
+    """Write a line that the engine does not take to stderr."""
+    # The engine may have closed the pipe. A failed write must not fail the call.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{without_markup(text)}\n")
+
+
 class ResourceKind:
     """One kind of resource under one configuration. Its lifecycle is built on first use."""
 
+    log: ClassVar[host.EngineLog] = host.EngineLog(write_line)
+    """Shows warnings and notes at the resource of the calling thread's call."""
     _config: Mapping[str, Any] = {}
     """The configuration, without the prefix of the namespace."""
     _session: Session | None = None
@@ -159,8 +169,8 @@ class ResourceKind:
         shared_redactor().add_secrets(self._config.get(API_KEY))
         self.use_settings(settings)
         host.calls.request_timeout_seconds = settings.timeout_seconds
-        self._session = _session(settings)
-        return self._make_core(settings, functools.partial(_client, settings), self._session)
+        self._session = _session(settings, self.log)
+        return self._make_core(settings, functools.partial(_client, settings, self.log), self._session)
 
     def use_settings(self, settings: Settings) -> None:
         """Apply the settings of the process itself."""
@@ -199,7 +209,7 @@ class IntegrationKind(ResourceKind):
         core = IntegrationLifecycle(
             settings,
             client=client,
-            log=LOG,
+            log=self.log,
             call=host.calls.current,
             session=session,
             waiting=additional_worker,
@@ -218,31 +228,21 @@ class ReadinessKind(ResourceKind):
         return ReadinessLifecycle(
             settings,
             client=client,
-            log=LOG,
+            log=self.log,
             call=host.calls.current,
             session=session,
         )
 
 
-def _session(settings: Settings) -> Session:
+def _session(settings: Settings, log: Log) -> Session:
     from pulumi_justt.core.session import shared_session  # noqa: PLC0415 - see the module docstring
 
     # Each command starts a new engine, so its identity also identifies the command.
-    return shared_session(settings, LOG, lambda: host.calls.was_cut_off, host.engine_identity())
+    return shared_session(settings, log, lambda: host.calls.was_cut_off, host.engine_identity())
 
 
-def _client(settings: Settings) -> JusttClient:
+def _client(settings: Settings, log: Log) -> JusttClient:
     # Imported only when a request is due: loading the HTTP library takes longer than a whole preview.
     from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
 
-    return shared_client(settings, LOG)
-
-
-def _write_line(text: str) -> None:
-    # The engine may have closed the pipe. A failed write must not fail the call.
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{without_markup(text)}\n")
-
-
-LOG = host.EngineLog(_write_line)
-"""Shows warnings and notes at the resource of the calling thread's call."""
+    return shared_client(settings, log)

@@ -18,6 +18,7 @@ import pytest
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from support.golden_errors import assert_messages
 from support.harness import HANG_SECONDS, Stack, eventually, has_fired, unused_base_url
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 STRIPE = """
@@ -735,6 +736,7 @@ class TestTwoStacks:
 class TestInterrupted:
     """A CLI that exits during a create."""
 
+    @in_both_front_ends
     @pytest.mark.parametrize("how", ["twice Ctrl-C", "kill -9"])
     def test_a_create_without_its_engine_is_undone(self, stack: Stack, simulator: SimulatorServer, how: str) -> None:
         """The CLI exits during a create, so it can't store the id.
@@ -767,6 +769,7 @@ class TestInterrupted:
         assert "1 pending operations from previous deployment" in text
         assert [record.status for record in simulator.records.integrations()] == ["INACTIVE", "PENDING"]
 
+    @in_both_front_ends
     def test_one_ctrl_c_waits_for_the_create(self, stack: Stack, simulator: SimulatorServer) -> None:
         """After one Ctrl-C, the CLI waits for the create and stores its id. The next `up` creates nothing."""
         stack.program(stripe())

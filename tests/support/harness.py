@@ -108,7 +108,7 @@ class Stack:
     has_stack: bool = True
     source: Path | None = None
     secrets: list[str] = field(default_factory=list)
-    recorded_types: ClassVar[str] = "pulumi-python:dynamic"
+    recorded_types: ClassVar[tuple[str, ...]] = ("pulumi-python:dynamic",)
     """What the types of the resources in `recorded` begin with."""
     module: ClassVar[str] = "pulumi-python:dynamic/justt:"
     """What the types of our own resources begin with."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from support.checkout import ROOT
 from support.harness import Stack
 
-__all__ = ["PluginStack", "in_both_front_ends", "install_plugin"]
+__all__ = ["MovingStack", "PluginStack", "in_both_front_ends", "install_plugin"]
 
 
 def install_plugin(folder: Path) -> Path:
@@ -26,7 +27,8 @@ def install_plugin(folder: Path) -> Path:
 class PluginStack(Stack):
     """A stack of the plugin's resources."""
 
-    recorded_types = module = "justt:index:"
+    recorded_types: ClassVar[tuple[str, ...]] = ("justt:index:",)
+    module = "justt:index:"
 
     def __post_init__(self) -> None:
         """Create the project and the stack, and name the plugin in the project's file."""
@@ -44,6 +46,16 @@ class PluginStack(Stack):
         # Not imported here: it would change the resources of this process.
         shutil.copy(Path(__file__).with_name("plugin_program.py"), self.project)
         return f"{super().head()}import plugin_program\n"
+
+
+class MovingStack(PluginStack):
+    """A stack with resources of both kinds. A program that imports `plugin_program` has those of the plugin."""
+
+    recorded_types = ("justt:index:", "pulumi-python:dynamic")
+
+    def head(self) -> str:
+        """Return what each program begins with."""
+        return super().head().replace("import plugin_program\n", "")
 
 
 in_both_front_ends = pytest.mark.parametrize(

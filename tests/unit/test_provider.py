@@ -254,7 +254,7 @@ def test_no_text_contains_a_color_tag(capsys: pytest.CaptureFixture[str]) -> Non
     core = Core(error=JusttError("no <{%bogus%}>"))
     with pytest.raises(Exception, match=r"no < \{%bogus%\}>"):
         over(core).delete("id-1", {})
-    resource_kinds._write_line("no <{%bogus%}>")
+    resource_kinds.write_line("no <{%bogus%}>")
     assert provider_module._failure("no <{%bogus%}>").reason == "no < {%bogus%}>"
     assert capsys.readouterr().err == "no < {%bogus%}>\n"
 

@@ -350,7 +350,7 @@ HARMLESS |= {"OutputLostError", "TerminalError", "_TextLoader"}
 HARMLESS |= {"Candidate", "ImportRefused", "Items", "Outcome", "_PendingRead"}
 HARMLESS |= {"Change", "Resource", "Diagnostic", "Preview", "_Step", "Event", "NoPreview"}
 HARMLESS |= {"JournalFolder", "HolderRecords", "CommandLog", "Log", "EngineLog", "Lookup", "Candidates", "_Given"}
-HARMLESS |= {"_Problem", "PromptsStopped"}
+HARMLESS |= {"_Problem", "PromptsStopped", "_PluginLog"}
 """Classes whose objects contain only public values, or that have no objects."""
 
 

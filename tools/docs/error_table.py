@@ -190,6 +190,7 @@ _ELSEWHERE = {
     "cli.verify.lifecycle.Verification._use_after_deactivation": "likewise",
     "cli.verify.lifecycle.Verification._find_in_list": "likewise",
     "testing": "the name of a logger",
+    "plugin.names": "what replaces a part of these texts in the plugin",
     "plugin.package_schema": "the schema, which SDKs and editors show",
     "plugin.server.main": "the text for a user who starts the plugin, and the port that the engine reads",
     "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",
@@ -368,7 +369,7 @@ _LOGS = {"log", "_log"}
 _LOG_METHODS = {"warning": "warning", "info": "note"}
 """The names of a `pulumi_justt.log.Log`, and for each of its methods the kind of its lines, which is their prefix."""
 _FORWARDERS = {
-    "resource_kinds._write_line",
+    "resource_kinds.write_line",
     "plugin.server.main",
     "core.client._debug_line",
     "cli.rendering.note",

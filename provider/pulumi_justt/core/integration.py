@@ -131,10 +131,7 @@ class IntegrationLifecycle:
             # The engine checks the inputs of an import, which are what `read` returned.
             return CheckResult(drop_none(news), [])
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
-        inputs = drop_none({name: value for name, value in news.items() if name not in too_deep})
-        for each in schema.INTEGRATION:
-            if each.is_absent(inputs.get(each.name)):
-                inputs.pop(each.name, None)
+        inputs = _without_defaults({name: value for name, value in news.items() if name not in too_deep})
         sets = {name: inputs[name] for name in SETS if isinstance(inputs.get(name), list)}
         # A preview compares lists item by item. The position of an item in a sorted list is unknown until all items are
         # known.
@@ -684,6 +681,17 @@ class IntegrationLifecycle:
         # An integration that runs until a future date keeps its claim, so it is no candidate for a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
+
+
+def _without_defaults(news: Properties) -> dict[str, Any]:
+    """Return the properties that the program gives, without those that have the same meaning as an absent one."""
+    inputs = drop_none(news)
+    for each in schema.INTEGRATION:
+        if each.is_absent(inputs.get(each.name)):
+            inputs.pop(each.name, None)
+    if "secretReferences" in inputs:
+        inputs["secretReferences"] = references.with_versions(inputs["secretReferences"])
+    return inputs
 
 
 def _updated(olds: Properties, news: Properties) -> dict[str, Any]:

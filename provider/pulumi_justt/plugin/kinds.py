@@ -9,13 +9,14 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import proto
 
-from pulumi_justt import schema
+from pulumi_justt import host, schema
 from pulumi_justt.core.lookups import find_integration, find_integrations
 from pulumi_justt.core.secret_inputs import secret_paths, secret_references
 from pulumi_justt.errors import InvalidSettings
 from pulumi_justt.plugin.codec import Decoded, Path, decode, encode
+from pulumi_justt.plugin.names import in_api_names
 from pulumi_justt.plugin.package_schema import GET_ONE
-from pulumi_justt.resource_kinds import IntegrationKind, ReadinessKind, ResourceKind, error_boundary
+from pulumi_justt.resource_kinds import IntegrationKind, ReadinessKind, ResourceKind, error_boundary, write_line
 from pulumi_justt.thread_pool import additional_worker
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import without_markup
@@ -26,7 +27,19 @@ __all__ = ["Integrations", "PluginKind", "Waits", "failure"]
 def failure(text: str) -> proto.CheckFailure:
     """Return a failure of `check`."""
     # With a property's name, the engine would print the property's value, even if it is secret.
-    return proto.CheckFailure(property="", reason=without_markup(text))
+    return proto.CheckFailure(property="", reason=without_markup(in_api_names(text)))
+
+
+class _PluginLog(host.EngineLog):
+    """Shows each line with the API's names."""
+
+    def warning(self, text: str, *, is_urgent: bool = False) -> None:
+        """Show a warning."""
+        super().warning(in_api_names(text), is_urgent=is_urgent)
+
+    def info(self, text: str, *, is_urgent: bool = False) -> None:
+        """Show a note."""
+        super().info(in_api_names(text), is_urgent=is_urgent)
 
 
 def _message(properties: Mapping[str, Any], marked: Collection[Path]) -> Struct:
@@ -40,6 +53,7 @@ class PluginKind(ResourceKind, Unpicklable):
         config: The configuration, without the prefix of the namespace.
     """
 
+    log = _PluginLog(write_line)
     _properties: ClassVar[tuple[schema.Property, ...]]
 
     def __init__(self, config: Mapping[str, Any]) -> None:

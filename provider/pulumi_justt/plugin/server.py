@@ -23,6 +23,7 @@ from pulumi_justt.core.config import Settings
 from pulumi_justt.errors import InvalidSettings
 from pulumi_justt.plugin.codec import decode, encode
 from pulumi_justt.plugin.kinds import Integrations, PluginKind, Waits, failure
+from pulumi_justt.plugin.names import in_api_names
 from pulumi_justt.plugin.package_schema import API_KEY_PATH, INTEGRATION, READY, package_schema
 from pulumi_justt.resource_kinds import TerminalError
 from pulumi_justt.unpicklable import Unpicklable
@@ -163,7 +164,7 @@ def _answered(
     try:
         return call()
     except TerminalError as error:
-        text = str(error)
+        text = in_api_names(str(error))
     return context.abort(grpc.StatusCode.UNKNOWN, text)
 
 
