@@ -363,12 +363,14 @@ def test_build_creates_a_complete_engine(machine: Machine) -> None:
 
 
 def test_second_run_uses_the_cache(machine: Machine) -> None:
-    """A second run of the script uses the engine that the first run has built."""
+    """A second run of the script uses the engine that the first run has built, and reports nothing."""
     machine.has_go()
     machine.ensure()
     machine.log.unlink()
+    machine.messages.clear()
     machine.ensure()
     assert not machine.log.exists()
+    assert machine.messages == []
 
 
 def test_long_build_shows_progress(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -511,22 +513,25 @@ def test_sdk_module_without_the_scripts_is_refused(machine: Machine) -> None:
     assert not machine.cache.exists()
 
 
-@pytest.mark.parametrize("home", [None, ""])
+@pytest.mark.parametrize("home", [None, "", "missing", "/proc"])
 def test_go_gets_caches_where_there_is_no_home(machine: Machine, home: str | None) -> None:
-    """Without HOME, the script puts Go's caches into the project's cache, and makes them removable."""
+    """Without a HOME that can be written, the script puts the caches into the project's cache, and they are removable.
+
+    Even root can't make a folder in /proc.
+    """
     machine.env.pop("HOME")
     machine.env |= {} if home is None else {"HOME": home}
     machine.env["GOFLAGS"] = "-buildvcs=false"
-    machine.has_go(meanwhile=f'echo "$GOCACHE $GOPATH $GOFLAGS" > {machine.home}/seen')
+    machine.has_go(meanwhile=f'echo "$GOCACHE $GOPATH $UV_CACHE_DIR $GOFLAGS" > {machine.home}/seen')
     machine.ensure()
     store = machine.cache.parent / "go"
     seen = (machine.home / "seen").read_text().strip()
-    assert f"{store}/build {store}/path -buildvcs=false -modcacherw" == seen
+    assert f"{store}/build {store}/path {store}/uv -buildvcs=false -modcacherw" == seen
 
 
 def test_go_keeps_the_users_settings(machine: Machine) -> None:
     """With HOME, the script changes only the settings of Go that a reproducible build needs."""
-    env = {"HOME": "x", "GOFLAGS": "-p=1"}
+    env = {"HOME": str(machine.home), "GOFLAGS": "-p=1"}
     assert {**env, "CGO_ENABLED": "0", "GOWORK": "off"} == go_build.environment(env, machine.home)
 
 

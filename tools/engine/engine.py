@@ -248,6 +248,10 @@ def ensure(
         say(f"{title}: using {found.folder}: {found.why}")
         return found.folder
 
+    if which("pulumi", env) is None:
+        # Each later run uses the engine of the first one, so there is nothing to report.
+        with contextlib.suppress(UnavailableError):
+            return made_before(project, env).folder
     folder = attempt("1. pulumi on PATH", lambda: on_path(env))
     folder = folder or attempt("2. made before", lambda: made_before(project, env))
     if folder:

@@ -8,8 +8,10 @@ and Pulumi ESC, with all that only those need. The folder of a replacement is th
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,12 +71,23 @@ def inputs(modules: Path) -> list[str]:
 
 
 def environment(env: Mapping[str, str], store: Path) -> dict[str, str]:
-    """Return the environment of the build; without HOME, Go's own caches are in *store*."""
-    if not env.get("HOME"):
+    """Return the environment of the build; without a usable HOME, the caches of Go and uv are in *store*."""
+    if not _is_usable(env.get("HOME", "")):
         # Go makes its module cache read-only, and `rm -rf .dev` would fail there.
         flags = f"{env.get('GOFLAGS', '')} -modcacherw".strip()
-        env = {"GOCACHE": str(store / "build"), "GOPATH": str(store / "path"), **env, "GOFLAGS": flags}
+        caches = {"GOCACHE": store / "build", "GOPATH": store / "path", "UV_CACHE_DIR": store / "uv"}
+        env = {**{name: str(folder) for name, folder in caches.items()}, **env, "GOFLAGS": flags}
     return {**env, **ENV}
+
+
+def _is_usable(home: str) -> bool:
+    """Return whether *home* is a folder in which this process can make folders."""
+    try:
+        # Not `os.access`, which tells root that it can write anywhere.
+        with tempfile.TemporaryDirectory(prefix=".justt-", dir=home or os.devnull):
+            return True
+    except OSError:
+        return False
 
 
 def find_go(
