@@ -31,9 +31,10 @@ _WHEEL_NOTE = f"""A clone is in a different folder on each machine, so use a whe
 `requirements.txt`: `./vendor/{WHEEL}[cli]`."""
 _UV_NOTE = f"""In `pyproject.toml`, write `dependencies = ["pulumi-justt[cli]"]` below `[project]`. As long as
 pulumi-justt isn't published, also write `pulumi-justt = {{ path = "vendor/{WHEEL}" }}` below
-`[tool.uv.sources]`."""
+`[tool.uv.sources]`. [Install](install.md#for-your-team-and-for-ci) says how to make that wheel."""
 _POETRY_NOTE = f"""In `pyproject.toml`, write this line below `[tool.poetry.dependencies]`:
-`pulumi-justt = {{ path = "vendor/{WHEEL}", extras = ["cli"] }}`."""
+`pulumi-justt = {{ path = "vendor/{WHEEL}", extras = ["cli"] }}`.
+[Install](install.md#for-your-team-and-for-ci) says how to make that wheel."""
 _COMMENTS = """\
 # pulumi-justt isn't published yet, so this installs the clone that this example is in. In a copy of the example, write
 # the path of your clone or of a wheel instead: see docs/how-to/install.md.

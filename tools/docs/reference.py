@@ -309,11 +309,20 @@ def _settings() -> Iterator[str]:
 
 
 def _psps() -> Iterator[str]:
+    # A source is Justt's, unless a fact says where it comes from.
+    origins = {
+        psp.name: next((fact.origin for fact in psp.facts if fact.subject == "source"), "Justt")
+        for psp in payment_service_providers.PROVIDERS
+    }
     rows = [
-        (f"[{psp.name}](#{psp.name.lower()})", f"`{psp.source}`", f"`{psp.credentials.__name__}`", psp.origin)
+        (
+            f"[{psp.name}](#{psp.name.lower()})",
+            f"`{psp.source}`: {origins[psp.name]}",
+            f"`{psp.credentials.__name__}`: {psp.origin}",
+        )
         for psp in payment_service_providers.PROVIDERS
     ]
-    yield _table(("PSP", "source", "credentials", "according to"), rows)
+    yield _table(("PSP", "source: according to", "credentials: according to"), rows)
     for psp in payment_service_providers.PROVIDERS:
         names = {f.name for f in psp.credentials.wire_fields().values()} | {
             each.argument for each in schema.INTEGRATION
