@@ -24,6 +24,15 @@ def test_an_engine_on_path_is_not_taken_for_the_newest() -> None:
     assert newest.environment({"PATH": "/usr/bin"}, None)["JUSTT_ENGINE_ON_PATH"] == "off"
 
 
+def test_what_differs_does_not_run() -> None:
+    """The tests of known differences exist, and pytest leaves them out."""
+    options = newest.environment({}, None)["PYTEST_ADDOPTS"]
+    for test in newest.KNOWN:
+        file, _, case = test.partition("::")
+        assert f"def {case.partition('[')[0]}(" in (ROOT / file).read_text()
+        assert f"--deselect={test}" in options.split()
+
+
 def test_the_modules_are_those_of_the_engine() -> None:
     """The modules that are updated are those that the engine pins directly."""
     direct = (ROOT / "tools" / "engine" / "cli" / "go.mod").read_text().partition("require (")[2].partition(")")[0]

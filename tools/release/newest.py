@@ -2,8 +2,8 @@
 
 The engine is built from the newest Go modules, and the SDK is the newest one that `pyproject.toml` allows. The lock
 files and `tools/engine` keep their versions, so the tests of Pulumi's own texts are skipped, as with any other engine.
-The exit code is that of the target. A failure means that a user with the newest Pulumi may see something else than
-docs/explanation/limits.md says.
+The exit code is that of the target. A failure means that a user with the newest Pulumi may see something that
+docs/explanation/limits.md doesn't say. If it should only be said there, say it, and add the test to KNOWN.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ import go_build  # noqa: E402 - on sys.path since the line above
 from support.environment import CALLER  # noqa: E402 - on sys.path since the line above
 from this_machine import copy_repository  # noqa: E402 - on sys.path since the line above
 
-__all__ = ["MODULES", "environment", "main"]
+__all__ = ["KNOWN", "MODULES", "environment", "main"]
 
 MODULES = ("github.com/pulumi/pulumi/pkg/v3", "github.com/pulumi/pulumi/sdk/v3")
+KNOWN = ("tests/engine/test_upgrades.py::test_recorded_states_still_work[0.1.0]",)
+"""Tests of what differs with newer versions of Pulumi, as limits.md says. They don't run."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,6 +58,7 @@ def environment(environ: Mapping[str, str], first: Path | None) -> dict[str, str
         **environ,
         "PATH": os.pathsep.join(folders),
         "JUSTT_ENGINE_ON_PATH": "on" if first else "off",
+        "PYTEST_ADDOPTS": " ".join(f"--deselect={test}" for test in KNOWN),
         # The same index as in the Makefile.
         "UV_DEFAULT_INDEX": environ.get("UV_DEFAULT_INDEX") or environ.get("PIP_INDEX_URL", ""),
     }
