@@ -182,6 +182,14 @@ class TestBuild:
         (found,) = release.refusals(checkout, "")
         assert "unreleased entries" in found
 
+    def test_notes_link_to_the_files_of_the_tag(self) -> None:
+        """In the workflow, a relative link in the notes leads to the file of the tag. Elsewhere it stays as it is."""
+        notes = "[a](docs/a.md#b), [c](https://example.com) and [d](#d)"
+        github = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "me/it"}
+        linked = "[a](https://github.com/me/it/blob/v1.2.3/docs/a.md#b), [c](https://example.com) and [d](#d)"
+        assert release.with_links(notes, "v1.2.3", github) == linked
+        assert release.with_links(notes, "v1.2.3", {}) == notes
+
     def test_other_arguments_show_the_usage(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown command is an error of usage."""
         assert release.main(["publish"]) == 2

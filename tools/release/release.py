@@ -9,25 +9,26 @@ changelog don't fit together, or if a file is not committed. The files in `dist`
     *.whl, *.tar.gz    the packages to publish
     *.cdx.json         the bill of materials of the wheel
     SHA256SUMS         the hashes of these three files
-    notes.md           the notes of the release, from CHANGELOG.md
+    notes.md           the notes of the release, from CHANGELOG.md; in the workflow, with links to the files of the tag
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.version import Version
 
 import changelog
 
-__all__ = ["CannotReleaseError", "build", "main", "prepare", "refusals"]
+__all__ = ["CannotReleaseError", "build", "main", "prepare", "refusals", "with_links"]
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION_FILE = Path("provider/pulumi_justt/version.py")
@@ -97,6 +98,14 @@ def refusals(root: Path, tag: str) -> list[str]:
     return found
 
 
+def with_links(notes: str, tag: str, environ: Mapping[str, str]) -> str:
+    """Return the notes with links to the files of *tag*, because the page of a release can't follow relative ones."""
+    repository = environ.get("GITHUB_REPOSITORY")
+    if not repository:
+        return notes
+    return re.sub(r"\]\((?![a-z]+:|#)", f"]({environ['GITHUB_SERVER_URL']}/{repository}/blob/{tag}/", notes)
+
+
 def build(root: Path, tag: str) -> None:
     """Build the files of the release into `dist`, twice, and run the wheel.
 
@@ -113,7 +122,8 @@ def build(root: Path, tag: str) -> None:
     hashes = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / "SHA256SUMS").write_text("".join(hashes))
     version = version_of(root)
-    (folder / "notes.md").write_text(changelog.notes((root / CHANGELOG).read_text(), version))
+    notes = changelog.notes((root / CHANGELOG).read_text(), version)
+    (folder / "notes.md").write_text(with_links(notes, f"v{version}", os.environ))
     print(f"release: v{version}, in dist: {', '.join(sorted(file.name for file in folder.iterdir()))}")
 
 
