@@ -231,7 +231,7 @@ def test_without_an_alias_a_move_is_a_create_and_a_delete(
     stack.up()
     stack.program(moved("plugin_program", DYNAMIC, "[]"))
     file = tmp_path / "preview.json"
-    file.write_text(stack.run("preview", "--json").stdout)
+    file.write_text(stack.run("preview", "--json", "--stack", "dev").stdout)
     comment = stack.justt("summary", answers=file.read_text()).stdout
     assert comment.count("Warning of `shop-") == 10
     assert f'aliases=[pulumi.Alias(type_="{DYNAMIC}PaymentIntegration")]' in comment
