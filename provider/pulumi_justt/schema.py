@@ -1,6 +1,6 @@
 """Define every property of both resources once. All other modules derive what they need from these tables.
 
-A new optional property of `PaymentIntegration` takes four additions:
+A new optional property of `PaymentIntegration` takes four additions, and a fifth for programs in other languages:
 
     schema.py      its entry in `INTEGRATION`
     resources.py   an argument of the constructor, with its line under `Args:` of the class
@@ -8,6 +8,7 @@ A new optional property of `PaymentIntegration` takes four additions:
     api/models.py  a field of `NewIntegration`, which defines the valid values: by the constraints of which
                    `core.state._REASONS` has the texts (`min_length`, `max_length`, `ge`, `le`, `Literal`), or by
                    `refusing`, which has a text of its own
+    plugin/descriptions.py  its description
 
 Everything else follows from the entry: whether a change replaces the resource, what a create sends, and the property's
 name in the state, in resource options, in errors, in previews and in an answers file. The order of the entries is the

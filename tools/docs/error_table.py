@@ -191,6 +191,7 @@ _ELSEWHERE = {
     "cli.verify.lifecycle.Verification._find_in_list": "likewise",
     "testing": "the name of a logger",
     "plugin.names": "what replaces a part of these texts in the plugin",
+    "plugin.descriptions": "the schema's texts",
     "plugin.package_schema": "the schema, which SDKs and editors show",
     "plugin.server.main": "the text for a user who starts the plugin, and the port that the engine reads",
     "core.integration.IntegrationLifecycle._urn": "replaces a URN that the host doesn't know",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from pulumi_justt import credentials, schema
 from pulumi_justt.api.models import SOURCES
-from pulumi_justt.core.config import API_KEY, VARIABLES
+from pulumi_justt.core.config import API_KEY, NAMESPACE, VARIABLES
+from pulumi_justt.core.inputs import Deactivation
+from pulumi_justt.plugin.descriptions import DESCRIPTIONS
+from pulumi_justt.schema import DEACTIVATION
 from pulumi_justt.version import __version__
 
 __all__ = ["API_KEY_PATH", "GET_MANY", "GET_ONE", "INTEGRATION", "READY", "package_schema"]
@@ -26,21 +29,32 @@ _DYNAMIC = "pulumi-python:dynamic/justt:"
 _TEXT = {"type": "string"}
 _ANY = {"$ref": "pulumi.json#/Any"}
 _TYPES = {str: "string", bool: "boolean", int: "integer"}
+_RECORD = {
+    "type": "object",
+    "properties": dict.fromkeys(("integrationId", "source", "status", "goLiveDate"), _TEXT),
+    "required": ["integrationId", "source", "status"],
+}
+"""What a function returns about one integration."""
+
 _NUMBERS = {"requestsPerMinute": "integer", "timeoutSeconds": "number"}
 """The settings that are not text."""
 
 
+def _token(name: str) -> str:
+    return f"{NAMESPACE}:index:{name}"
+
+
 def _listed(values: Iterable[str], name: str) -> dict[str, Any]:
-    return {f"justt:index:{name}": {"type": "string", "enum": [{"value": value} for value in values]}}
+    return {_token(name): {"type": "string", "enum": [{"value": value} for value in values]}}
 
 
 def _open(name: str) -> dict[str, Any]:
     """Return the type of a text for which *name* lists the documented values. Others are accepted, too."""
-    return {"oneOf": [_TEXT, {"type": "string", "$ref": f"#/types/justt:index:{name}"}]}
+    return {"oneOf": [_TEXT, {"type": "string", "$ref": f"#/types/{_token(name)}"}]}
 
 
 def _object(name: str) -> dict[str, Any]:
-    return {"type": "object", "$ref": f"#/types/justt:index:{name}"}
+    return {"type": "object", "$ref": f"#/types/{_token(name)}"}
 
 
 _SPECIAL: dict[str, dict[str, Any]] = {
@@ -60,7 +74,7 @@ def _property(each: schema.Property, *, is_input: bool = False) -> dict[str, Any
     else:
         found = _SPECIAL.get(each.name) or {"type": _TYPES[each.kind]}
     replaces = {"willReplaceOnChanges": True} if is_input and each.sent_in else {}
-    return {**found, **replaces}
+    return {**found, "description": DESCRIPTIONS[each.name], **replaces}
 
 
 def _payload() -> dict[str, Any]:
@@ -102,75 +116,77 @@ def _function(
     }
 
 
+def _types() -> dict[str, Any]:
+    reference = {
+        "fromEnv": {**_TEXT, "description": "The name of an environment variable where `pulumi` runs."},
+        "fromFile": {**_TEXT, "description": "The path of a file, relative to the program's folder, or absolute."},
+        "version": {"type": "integer", "description": "Raise it after you rotate the value. Default: 1."},
+    }
+    return {
+        **_listed(SOURCES, "Source"),
+        **_listed(credentials.CREDENTIAL_TYPES, "SecretType"),
+        **_listed(get_args(Deactivation.model_fields["deactivation_type"].annotation), "DeactivationType"),
+        _token("Reference"): {"type": "object", "properties": reference},
+        _token("SecretPayload"): _payload(),
+        _token("Deactivation"): {"type": "object", "properties": {each.name: _property(each) for each in DEACTIVATION}},
+        _token("Record"): _RECORD,
+    }
+
+
+def _resources() -> dict[str, Any]:
+    integration = _resource(
+        schema.INTEGRATION, "PaymentIntegration", "A connection between a payment service provider and Justt."
+    )
+    # What `pulumi do` can filter a list by.
+    integration["listInputs"] = {"type": "object", "properties": dict.fromkeys(("source", "status"), _TEXT)}
+    waits = "Waits until Justt has verified an integration's credentials. It creates nothing at Justt."
+    return {INTEGRATION: integration, READY: _resource(schema.READY, "IntegrationReady", waits)}
+
+
+def _functions() -> dict[str, Any]:
+    records = {"integrations": {"type": "array", "items": _object("Record")}}
+    return {
+        GET_ONE: _function(
+            "Reads an integration that this stack does not manage.",
+            ("integrationId", "referenceAccountId"),
+            ("integrationId",),
+            _RECORD,
+        ),
+        GET_MANY: _function(
+            "Lists the integrations of an account, including those that have ended.",
+            ("source", "status", "referenceAccountId"),
+            (),
+            {"type": "object", "properties": records, "required": [*records]},
+        ),
+    }
+
+
 @functools.cache
 def package_schema() -> str:
     """Return the schema as JSON."""
-    settings: dict[str, dict[str, Any]] = {name: {"type": _NUMBERS.get(name, "string")} for name in VARIABLES}
-    settings[API_KEY] |= {"secret": True}
-    record = {
-        "type": "object",
-        "properties": dict.fromkeys(("integrationId", "source", "status", "goLiveDate"), _TEXT),
-        "required": ["integrationId", "source", "status"],
+    settings = {name: {"type": _NUMBERS.get(name, "string")} for name in VARIABLES}
+    secrets: dict[str, Any] = {API_KEY: {"type": "string", "secret": True}}
+    made = {
+        "name": NAMESPACE,
+        "version": __version__,
+        "displayName": "Justt",
+        "description": "Connects payment service providers to Justt",
+        "license": "Apache-2.0",
+        "meta": {"supportPack": True},
+        "config": {"variables": settings | secrets},
+        "provider": {"inputProperties": settings | secrets, "properties": settings | secrets},
+        "types": _types(),
+        "resources": _resources(),
+        "functions": _functions(),
+        # The distribution of this package has the import name `pulumi_justt`.
+        "language": {
+            "python": {
+                "packageName": "pulumi_justt_sdk",
+                "pyproject": {"enabled": True},
+                "respectSchemaVersion": True,
+            },
+            "nodejs": {"respectSchemaVersion": True},
+            "go": {"respectSchemaVersion": True},
+        },
     }
-    reference = {"fromEnv": _TEXT, "fromFile": _TEXT, "version": {"type": "integer"}}
-    parts = {each.name: _property(each) for each in schema.DEACTIVATION}
-    found = {"type": "array", "items": _object("Record")}
-    return json.dumps(
-        {
-            "name": "justt",
-            "version": __version__,
-            "displayName": "Justt",
-            "description": "Connects payment service providers to Justt",
-            "license": "Apache-2.0",
-            "meta": {"supportPack": True},
-            "config": {"variables": settings},
-            "provider": {"inputProperties": settings, "properties": settings},
-            "types": {
-                **_listed(SOURCES, "Source"),
-                **_listed(credentials.CREDENTIAL_TYPES, "SecretType"),
-                **_listed(("postingDate", "dueDate"), "DeactivationType"),
-                "justt:index:Reference": {"type": "object", "properties": reference},
-                "justt:index:SecretPayload": _payload(),
-                "justt:index:Deactivation": {"type": "object", "properties": parts},
-                "justt:index:Record": record,
-            },
-            "resources": {
-                INTEGRATION: {
-                    **_resource(
-                        schema.INTEGRATION,
-                        "PaymentIntegration",
-                        "A connection between a payment service provider and Justt.",
-                    ),
-                    "listInputs": {"type": "object", "properties": dict.fromkeys(("source", "status"), _TEXT)},
-                },
-                READY: _resource(
-                    schema.READY,
-                    "IntegrationReady",
-                    "Waits until Justt has verified an integration's credentials.",
-                ),
-            },
-            "functions": {
-                GET_ONE: _function(
-                    "Reads an integration that this stack does not manage.",
-                    ("integrationId", "referenceAccountId"),
-                    ("integrationId",),
-                    record,
-                ),
-                GET_MANY: _function(
-                    "Lists the integrations of an account, including those that have ended.",
-                    ("source", "status", "referenceAccountId"),
-                    (),
-                    {"type": "object", "properties": {"integrations": found}, "required": ["integrations"]},
-                ),
-            },
-            "language": {
-                "python": {
-                    "packageName": "pulumi_justt_sdk",
-                    "pyproject": {"enabled": True},
-                    "respectSchemaVersion": True,
-                },
-                "nodejs": {"respectSchemaVersion": True},
-                "go": {"respectSchemaVersion": True},
-            },
-        }
-    )
+    return json.dumps(made)

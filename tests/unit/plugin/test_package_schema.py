@@ -12,6 +12,7 @@ import pytest
 from pulumi_justt import schema
 from pulumi_justt.core.config import VARIABLES
 from pulumi_justt.credentials import CREDENTIAL_TYPES
+from pulumi_justt.plugin.descriptions import DESCRIPTIONS
 from pulumi_justt.plugin.package_schema import INTEGRATION, READY, package_schema
 from pulumi_justt.version import __version__
 from support.checkout import ROOT
@@ -40,6 +41,13 @@ def test_each_property_is_in_the_schema(token: str, properties: tuple[schema.Pro
     assert resource["aliases"] == [{"type": token.replace("justt:index:", "pulumi-python:dynamic/justt:")}]
     replacing = [name for name, each in resource["inputProperties"].items() if each.get("willReplaceOnChanges")]
     assert replacing == [each.name for each in properties if each.sent_in]
+
+
+def test_each_property_has_a_description() -> None:
+    """Each property of the definitions has a description, and no description is left over."""
+    properties = (*schema.INTEGRATION, *schema.READY, *schema.DEACTIVATION)
+
+    assert {*DESCRIPTIONS} == {each.name for each in properties}
 
 
 def test_each_credential_field_is_in_the_schema() -> None:
