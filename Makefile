@@ -14,7 +14,7 @@ SOURCES := $(shell find provider/pulumi_justt -type f -not -name '*.pyc')
 # Where the scripts of tools/ find one another, what they share with the tests, and the package.
 SCRIPTS := provider:tests:tools/engine:tools/benchmarks:tools/docs
 
-.PHONY: up preview refresh destroy stop env test test-unit test-slow test-all test-environments faults errors docs lint fleet bench audit dist lock clean help
+.PHONY: up preview refresh destroy stop env test test-unit test-slow test-all test-environments faults errors docs lint fleet bench sdks audit dist lock clean help
 
 help: ## show the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1: /p' Makefile
@@ -69,6 +69,9 @@ fleet: $(VENV)/.dev ## print what fleets of 10 to 10,000 integrations cost under
 bench: $(VENV)/.dev ## measure this beside a no-op resource, a plain provider and Terraform (ARGS=--quick, ARGS=--help)
 	@PYTHONPATH=$(SCRIPTS) $(RUN) tools/benchmarks/bench.py $(ARGS)
 
+sdks: $(VENV)/.package ## generate the plugin's SDKs for Python, Node and Go into sdks/; makes the language hosts first
+	@$(RUN) tools/engine/sdks.py
+
 audit: $(VENV)/.dev ## look up known vulnerabilities of what is locked (REQUIRED=--required: fail where that can't be done)
 	@$(RUN) tools/release/audit.py $(REQUIRED)
 
@@ -93,6 +96,7 @@ release-dry-run: $(VENV)/.dev ## check and build into dist/ what the tag of a re
 lock: $(VENV)/.uv ## resolve the dependencies anew (UPGRADE= keeps each version that still fits)
 	$(UV) pip compile $(LOCK) --group uv -o requirements-uv.lock
 	$(UV) pip compile $(LOCK) --group go -o requirements-go.lock
+	$(UV) pip compile $(LOCK) --group node -o requirements-node.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) -o requirements.lock
 	$(UV) pip compile $(LOCK) $(PACKAGE) --group dev -c requirements.lock -o requirements-dev.lock
 	$(UV) pip compile $(LOCK) --group docs -c requirements-dev.lock -o requirements-docs.lock
@@ -103,7 +107,7 @@ PACKAGE := pyproject.toml --extra cli --extra simulator --group build
 
 clean: ## remove what the targets made, the engine and the stack's state included
 	-$(RUN) tools/engine/project.py stop
-	rm -rf $(VENV) .dev Pulumi.dev.yaml dist site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .dev Pulumi.dev.yaml dist sdks site .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or later with venv and pip was found: install one (on Debian and\

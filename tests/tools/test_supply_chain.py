@@ -26,7 +26,7 @@ from this_machine import interpreters
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
-LOCKS = (LOCK, DEV_LOCK, *(ROOT / f"requirements-{name}.lock" for name in ("docs", "uv", "go")))
+LOCKS = (LOCK, DEV_LOCK, *(ROOT / f"requirements-{name}.lock" for name in ("docs", "uv", "go", "node")))
 
 PERMISSIVE = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "PSF-2.0"}
 EXCEPTIONS = {

@@ -122,14 +122,30 @@ def install_go(reason: str, lock: Path, store: Path, env: Mapping[str, str], say
     Raises:
         UnavailableError: It can't be installed.
     """
+    return install_wheel(f"{reason}: installing the wheel of Go, about 75 MB", lock, store, env, say) / "go/bin/go"
+
+
+def install_wheel(why: str, lock: Path, store: Path, env: Mapping[str, str], say: Callable[[str], None]) -> Path:
+    """Return the folder with the wheel that *lock* pins, which is installed once.
+
+    Args:
+        why: The reason, a colon, and what is installed; shown as progress.
+        lock: The file with its version and hashes.
+        store: The folder that keeps it.
+        env: The environment of uv.
+        say: Shows a line of progress.
+
+    Raises:
+        UnavailableError: It can't be installed.
+    """
     folder = store / f"wheel-{fingerprint([lock.read_text()])}"
-    go = folder / "go" / "bin" / "go"
-    if go.is_file():
-        return go
+    if folder.is_dir():
+        return folder
+    reason = why.partition(": ")[0]
     uv = which("uv", env)
     if uv is None:
         raise UnavailableError(f"{reason}, and no uv on PATH to install it")
-    say(f"  {reason}: installing the wheel of Go, about 75 MB")
+    say(f"  {why}")
     part = store / "wheel-part"
     shutil.rmtree(part, ignore_errors=True)
     options = ("--quiet", "--system-certs", "--require-hashes", "--python", sys.executable)
@@ -141,9 +157,8 @@ def install_go(reason: str, lock: Path, store: Path, env: Mapping[str, str], say
     )
     if outcome.code:
         raise UnavailableError(f"{reason}, and uv could not install it ({outcome.last})")
-    shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
-    return go
+    return folder
 
 
 def build(modules: Path, version: Version, toolchain: Toolchain, stage: Path, say: Callable[[str], None]) -> None:
@@ -154,17 +169,8 @@ def build(modules: Path, version: Version, toolchain: Toolchain, stage: Path, sa
     """
     cli = modules / "cli"
     for name, (module, package) in BINARIES.items():
-
-        def report(elapsed: float, lines: Sequence[str], name: str = name) -> None:
-            say(f"  {name}: {progress(elapsed, lines)}")
-
         less = leave_out(toolchain, cli, modules / LEFT_OUT, stage / "modules") if module == "cli" else ()
-        flags = ("-v", *less, *FLAGS, LINK_FLAGS.format(version), "-o", str(stage / "bin" / name))
-        try:
-            toolchain.run("build", *flags, package, cwd=modules / module, tick=report)
-        except UnavailableError as error:
-            say("\n".join(f"    {line}" for line in error.details))
-            raise UnavailableError(f"{name}: {error}") from None
+        build_program(toolchain, version, modules / module, package, stage / "bin" / name, say, less)
     shutil.rmtree(stage / "modules")
     sdk = toolchain.run("list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3", cwd=cli)[-1]
     for name, source in SCRIPTS.items():
@@ -174,6 +180,32 @@ def build(modules: Path, version: Version, toolchain: Toolchain, stage: Path, sa
         # Not copy2: files in the module cache have no execute and write permission.
         shutil.copyfile(script, stage / "bin" / name)
         (stage / "bin" / name).chmod(0o755)
+
+
+def build_program(  # noqa: PLR0913, PLR0917 - what differs between the programs
+    toolchain: Toolchain,
+    version: Version,
+    module: Path,
+    package: str,
+    program: Path,
+    say: Callable[[str], None],
+    flags: Sequence[str] = (),
+) -> None:
+    """Build one program from a package of a module.
+
+    Raises:
+        UnavailableError: The build failed.
+    """
+
+    def report(elapsed: float, lines: Sequence[str]) -> None:
+        say(f"  {program.name}: {progress(elapsed, lines)}")
+
+    options = ("-v", *flags, *FLAGS, LINK_FLAGS.format(version), "-o", str(program))
+    try:
+        toolchain.run("build", *options, package, cwd=module, tick=report)
+    except UnavailableError as error:
+        say("\n".join(f"    {line}" for line in error.details))
+        raise UnavailableError(f"{program.name}: {error}") from None
 
 
 def leave_out(toolchain: Toolchain, cli: Path, replacements: Path, work: Path) -> Sequence[str]:

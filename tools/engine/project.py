@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import engine
+import languages
 
 ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / ".dev"
@@ -48,7 +49,10 @@ def main(command: str) -> None:
         _stop_simulator()
         return
     DEV.mkdir(exist_ok=True)
-    environ = _environment(engine.ensure(ROOT, say=_say_nothing if command == "next" else engine.show_line))
+    engine_bin = engine.ensure(ROOT, say=_say_nothing if command == "next" else engine.show_line)
+    if command == "env":
+        engine_bin = languages.made_before(ROOT, engine_bin)
+    environ = environment(engine_bin)
     if command == "env":
         for name in sorted(os.environ.keys() - environ.keys()):
             sys.stdout.write(f"unset {name}\n")
@@ -71,7 +75,7 @@ def _say_nothing(_line: str) -> None:
     """Leave out what the command before has shown."""
 
 
-def _environment(engine_bin: Path) -> dict[str, str]:
+def environment(engine_bin: Path) -> dict[str, str]:
     """Return the variables that keep a run within this folder, whatever other Pulumi setup the user has."""
     (DEV / "state").mkdir(exist_ok=True)
     _kept_secret("passphrase")
@@ -140,7 +144,7 @@ def _next_steps(environ: Mapping[str, str]) -> str:
 
 def _pulumi(environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str:
     done = subprocess.run(
-        ["pulumi", *arguments, "--non-interactive"],  # noqa: S607 - the engine that `_environment` put on PATH
+        ["pulumi", *arguments, "--non-interactive"],  # noqa: S607 - the engine that `environment` put on PATH
         cwd=ROOT,
         env=dict(environ),
         input=stdin,

@@ -35,6 +35,7 @@ LOCKS = (
     "requirements-docs.lock",
     "requirements-uv.lock",
     "requirements-go.lock",
+    "requirements-node.lock",
 )
 VULNERABLE = "requests==2.19.1"  # CVE-2018-18074
 LIMIT_SECONDS = 45.0
