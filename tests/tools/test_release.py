@@ -183,12 +183,10 @@ class TestBuild:
         assert "unreleased entries" in found
 
     def test_notes_link_to_the_files_of_the_tag(self) -> None:
-        """In the workflow, a relative link in the notes leads to the file of the tag. Elsewhere it stays as it is."""
+        """A relative link in the notes leads to the file of the tag, and other links stay as they are."""
         notes = "[a](docs/a.md#b), [c](https://example.com) and [d](#d)"
-        github = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "me/it"}
         linked = "[a](https://github.com/me/it/blob/v1.2.3/docs/a.md#b), [c](https://example.com) and [d](#d)"
-        assert release.with_links(notes, "v1.2.3", github) == linked
-        assert release.with_links(notes, "v1.2.3", {}) == notes
+        assert release.with_links(notes, "https://github.com/me/it/blob/v1.2.3/") == linked
 
     def test_other_arguments_show_the_usage(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An unknown command is an error of usage."""

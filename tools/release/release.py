@@ -21,7 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packaging.version import Version
@@ -98,12 +98,9 @@ def refusals(root: Path, tag: str) -> list[str]:
     return found
 
 
-def with_links(notes: str, tag: str, environ: Mapping[str, str]) -> str:
-    """Return the notes with links to the files of *tag*, because the page of a release can't follow relative ones."""
-    repository = environ.get("GITHUB_REPOSITORY")
-    if not repository:
-        return notes
-    return re.sub(r"\]\((?![a-z]+:|#)", f"]({environ['GITHUB_SERVER_URL']}/{repository}/blob/{tag}/", notes)
+def with_links(notes: str, files: str) -> str:
+    """Return the notes with links to the address *files*: the page of a release can't follow relative ones."""
+    return re.sub(r"\]\((?![a-z]+:|#)", f"]({files}", notes)
 
 
 def build(root: Path, tag: str) -> None:
@@ -123,7 +120,9 @@ def build(root: Path, tag: str) -> None:
     (folder / "SHA256SUMS").write_text("".join(hashes))
     version = version_of(root)
     notes = changelog.notes((root / CHANGELOG).read_text(), version)
-    (folder / "notes.md").write_text(with_links(notes, f"v{version}", os.environ))
+    if repository := os.environ.get("GITHUB_REPOSITORY"):
+        notes = with_links(notes, f"{os.environ['GITHUB_SERVER_URL']}/{repository}/blob/v{version}/")
+    (folder / "notes.md").write_text(notes)
     print(f"release: v{version}, in dist: {', '.join(sorted(file.name for file in folder.iterdir()))}")
 
 
