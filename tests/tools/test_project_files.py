@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support import environment
 from support.checkout import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -37,6 +39,14 @@ def load(path: Path) -> dict[str, Any]:
 
 CI = load(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 RELEASE = load(ROOT / ".github" / "workflows" / "release.yml")["jobs"]
+DEPENDABOT = load(ROOT / ".github" / "dependabot.yml")["updates"]
+
+
+def tracked() -> list[Path]:
+    """Return the files of the repository."""
+    command = ("git", "ls-files", "-z")
+    listed = subprocess.run(command, cwd=ROOT, env=environment.build(), stdout=subprocess.PIPE, text=True, check=True)
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
 
 
 def made(text: str) -> set[str]:
@@ -162,18 +172,18 @@ class TestHooks:
 class TestUpdates:
     """The updates of dependencies."""
 
-    def test_each_go_module_and_the_actions_are_updated(self) -> None:
-        """Dependabot knows each folder with a go.mod, and the actions; locks.yml updates the lock files."""
-        updates = load(ROOT / ".github" / "dependabot.yml")["updates"]
-        assert {it["package-ecosystem"] for it in updates} == {"github-actions", "gomod"}
+    @pytest.mark.parametrize(("ecosystem", "file"), [("gomod", "go.mod"), ("npm", "package-lock.json")])
+    def test_each_module_of_another_language_is_updated(self, ecosystem: str, file: str) -> None:
+        """Dependabot knows each folder with a go.mod or a lock of npm."""
+        updates = [it for it in DEPENDABOT if it["package-ecosystem"] == ecosystem]
         known = [name for it in updates for name in it.get("directories", [it.get("directory")])]
-        modules = [
-            f"/{path.parent.relative_to(ROOT)}"
-            for top in ("tools", "tests", "examples")
-            for path in (ROOT / top).rglob("go.mod")
-        ]
+        modules = {f"/{path.parent.relative_to(ROOT)}" for path in tracked() if path.name == file}
         assert [it for it in modules if not any(fnmatch(it, name) for name in known)] == []
-        assert len(modules) >= 3
+        assert modules
+
+    def test_the_rest_is_updated(self) -> None:
+        """Dependabot also knows the actions, and locks.yml updates the lock files of Python."""
+        assert {it["package-ecosystem"] for it in DEPENDABOT} == {"github-actions", "gomod", "npm"}
         assert "make lock\n" in (ROOT / ".github" / "workflows" / "locks.yml").read_text()
 
 
@@ -181,6 +191,4 @@ def test_no_registry_is_named() -> None:
     """No file of the project names the host of a package registry: each user has their own."""
     names = (("pypi", "org"), ("pythonhosted", "org"), ("proxy", "golang", "org"), ("registry", "npmjs", "org"))
     hosts = re.compile("|".join(r"\.".join(parts) for parts in names))
-    files = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("*.md"), *ROOT.glob("requirements*.lock")]
-    files += [path for path in (ROOT / ".github").rglob("*") if path.is_file()]
-    assert [str(path) for path in files if hosts.search(path.read_text())] == []
+    assert [str(path) for path in tracked() if hosts.search(path.read_text(errors="replace"))] == []
