@@ -98,6 +98,7 @@ def test_the_commands_do_what_the_readme_says(project: tuple[Path, Run]) -> None
     ids = dict(re.findall(r'(stripe|adyen|braintree)Id +: "([0-9a-f-]{36})"', first))
     assert ids.keys() == {"stripe", "adyen", "braintree"}
     assert "+ 4 created" in first
+    assert (copy / ".dev" / "journal" / "changes").is_dir()
     assert "4 unchanged" in run("up")
     program = copy / "examples" / "quickstart" / "__main__.py"
     program.write_text(program.read_text().replace('"Stripe EU"', '"Stripe Europe"'))

@@ -5,9 +5,9 @@
     stop     stop the simulator; its records stay                        env       print the variables to export
     next     after `up`: print what exists, what to try next, and how to clean up
 
-All its files are in `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase of
-its secrets, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. Existing files and
-values are never overwritten, so a value that a user has set stays. The last step replaces this process with
+All its files are in `.dev`, which git ignores: the engine, the stack's state on a file backend, the passphrase of its
+secrets, the journal, the simulator's records and key. The stack's configuration is `Pulumi.dev.yaml`. Existing files
+and values are never overwritten, so a value that a user has set stays. The last step replaces this process with
 `pulumi`, so that Ctrl-C reaches it as usual.
 """
 
@@ -84,6 +84,7 @@ def environment(engine_bin: Path) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if not name.startswith(foreign) or name in _ACCEPTED},
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(engine_bin), os.environ.get("PATH", "")]),
         "PULUMI_HOME": str(DEV / "pulumi"),
+        "JUSTT_STATE_DIR": str(DEV / "journal"),
         "PULUMI_BACKEND_URL": f"file://{DEV / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(DEV / "passphrase"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
