@@ -322,6 +322,11 @@ class EngineLog(Log):
                 else:
                     super().info(text)
 
+    def debug(self, text: str) -> None:
+        """Show a line of JUSTT_DEBUG. Only the plugin uses it: the engine shows the dynamic host's stderr itself."""
+        if not self._send("INFO", f"justt: {text}"):
+            self.write(f"justt: {text}")
+
     @functools.cached_property
     def _engine(self) -> Any:  # noqa: ANN401 - the stub has no types
         import grpc  # noqa: PLC0415 - the host has loaded it; a program needs none

@@ -170,7 +170,13 @@ class ResourceKind:
         self.use_settings(settings)
         host.calls.request_timeout_seconds = settings.timeout_seconds
         self._session = _session(settings, self.log)
-        return self._make_core(settings, functools.partial(_client, settings, self.log), self._session)
+        return self._make_core(settings, functools.partial(self._client, settings), self._session)
+
+    def _client(self, settings: Settings) -> JusttClient:
+        # Imported only when a request is due: loading the HTTP library takes longer than a whole preview.
+        from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
+
+        return shared_client(settings, self.log)
 
     def use_settings(self, settings: Settings) -> None:
         """Apply the settings of the process itself."""
@@ -239,10 +245,3 @@ def _session(settings: Settings, log: Log) -> Session:
 
     # Each command starts a new engine, so its identity also identifies the command.
     return shared_session(settings, log, lambda: host.calls.was_cut_off, host.engine_identity())
-
-
-def _client(settings: Settings, log: Log) -> JusttClient:
-    # Imported only when a request is due: loading the HTTP library takes longer than a whole preview.
-    from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - see above
-
-    return shared_client(settings, log)

@@ -25,6 +25,7 @@ from support import secret_scanner
 from support.checkout import ROOT
 from support.echo_server import EchoServer
 from support.harness import HANG_SECONDS, Stack
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 REFERENCES = """
@@ -280,6 +281,7 @@ def unmask(stack: Stack) -> str:
 class TestGate:
     """Every command, every credential type, every failure: no output has a secret in any encoding."""
 
+    @in_both_front_ends
     def test_no_command_leaks_a_secret_of_any_type(self, stack: Stack, tmp_path: Path) -> None:
         """A stack has an integration of every credential type.
 

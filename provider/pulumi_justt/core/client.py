@@ -317,7 +317,13 @@ _limiters: dict[tuple[str, str], RateLimiter] = {}
 _clients_lock = threading.Lock()
 
 
-def shared_client(settings: Settings, log: Log = SILENT) -> JusttClient:
+def _debug_line(line: str) -> None:
+    # If the reader of stderr is gone, the line is lost, but the response to the request must not be.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"justt: {line}\n")
+
+
+def shared_client(settings: Settings, log: Log = SILENT, debug: Callable[[str], None] = _debug_line) -> JusttClient:
     """Return the process's client for *settings*, whose connection pool all threads share.
 
     Clients with the same key and URL share one rate limiter even if other settings differ, because Justt counts
@@ -326,16 +332,11 @@ def shared_client(settings: Settings, log: Log = SILENT) -> JusttClient:
     Args:
         settings: The configuration: address, API key, rate and timeout.
         log: Shows warnings and notes to the user.
+        debug: Shows a line for each request, if JUSTT_DEBUG is 1.
     """
     with _clients_lock:
         if settings not in _clients:
             key = (settings.base_url, settings.require_api_key())
             limiter = _limiters.setdefault(key, RateLimiter(settings.requests_per_minute, log=log))
-            _clients[settings] = JusttClient(settings, limiter=limiter, debug=_debug_line if settings.debug else None)
+            _clients[settings] = JusttClient(settings, limiter=limiter, debug=debug if settings.debug else None)
         return _clients[settings]
-
-
-def _debug_line(line: str) -> None:
-    # If the reader of stderr is gone, the line is lost, but the response to the request must not be.
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"justt: {line}\n")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime import proto
 
 from pulumi_justt import host, schema
+from pulumi_justt.core.config import Settings
 from pulumi_justt.core.lookups import find_integration, find_integrations
 from pulumi_justt.core.secret_inputs import secret_paths, secret_references
 from pulumi_justt.errors import InvalidSettings
@@ -20,6 +21,9 @@ from pulumi_justt.resource_kinds import IntegrationKind, ReadinessKind, Resource
 from pulumi_justt.thread_pool import additional_worker
 from pulumi_justt.unpicklable import Unpicklable
 from pulumi_justt.values import without_markup
+
+if TYPE_CHECKING:
+    from pulumi_justt.core.client import JusttClient
 
 __all__ = ["Integrations", "PluginKind", "Waits", "failure"]
 
@@ -46,6 +50,9 @@ def _message(properties: Mapping[str, Any], marked: Collection[Path]) -> Struct:
     return encode(properties, secret_paths(properties, marked))
 
 
+_LOG = _PluginLog(write_line)
+
+
 class PluginKind(ResourceKind, Unpicklable):
     """Base of the kinds: one method for each call of the engine.
 
@@ -53,7 +60,7 @@ class PluginKind(ResourceKind, Unpicklable):
         config: The configuration, without the prefix of the namespace.
     """
 
-    log = _PluginLog(write_line)
+    log = _LOG
     _properties: ClassVar[tuple[schema.Property, ...]]
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -62,6 +69,12 @@ class PluginKind(ResourceKind, Unpicklable):
     def properties_in(self, *arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401 - the message of a create or a read
         """Return the properties of a create or a read."""
         return decode(arguments[0].properties).properties
+
+    def _client(self, settings: Settings) -> JusttClient:
+        from pulumi_justt.core.client import shared_client  # noqa: PLC0415 - a preview loads no HTTP library
+
+        # The engine does not show the plugin's stderr.
+        return shared_client(settings, _LOG, _LOG.debug)
 
     @error_boundary
     def check(self, request: proto.CheckRequest) -> proto.CheckResponse:
