@@ -324,7 +324,7 @@ class EngineLog(Log):
 
     def debug(self, text: str) -> None:
         """Show a line of JUSTT_DEBUG. Only the plugin uses it: the engine shows the dynamic host's stderr itself."""
-        if not self._send("INFO", f"justt: {text}"):
+        if not self._log("INFO", without_markup(f"justt: {text}")):
             self.write(f"justt: {text}")
 
     @functools.cached_property
@@ -337,15 +337,19 @@ class EngineLog(Log):
 
     def _send(self, lines: Sequence[tuple[str, str]]) -> bool:
         """Return whether the engine has taken some lines, as one message with the severity of the first line."""
+        text = "\n".join(f"{'warning' if severity == 'WARNING' else 'note'}: {text}" for severity, text in lines)
+        return self._log(lines[0][0], without_markup(text).removeprefix("warning: "))
+
+    def _log(self, severity: str, text: str) -> bool:
+        """Return whether the engine has taken a message."""
         if engine_address() is None:
             return False
         from pulumi.runtime.proto import engine_pb2  # noqa: PLC0415 - as above
 
-        text = "\n".join(f"{'warning' if severity == 'WARNING' else 'note'}: {text}" for severity, text in lines)
         with contextlib.suppress(Exception):
             message = engine_pb2.LogRequest(
-                severity=engine_pb2.LogSeverity.Value(lines[0][0]),
-                message=without_markup(text).removeprefix("warning: "),
+                severity=engine_pb2.LogSeverity.Value(severity),
+                message=text,
                 urn=calls.current().urn or "",
             )
             self._engine.Log(message, timeout=_LOG_TIMEOUT_SECONDS)

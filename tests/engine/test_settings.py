@@ -61,7 +61,7 @@ def test_an_empty_key_never_falls_back_to_another(stack: Stack, simulator: Simul
         f"O = pulumi.ResourceOptions(transformations=[{lost}])\n"
         + re.sub(r"\)$", own, textwrap.dedent(PROGRAM).strip())
     )
-    assert "the provider 'own' has no API key any more" in words(stack.up(fails=True).text)
+    assert "the provider 'own' has no API key: give it one" in words(stack.up(fails=True).text)
 
     stack.run("config", "set", "--secret", "justt:apiKey", "", "--stack", stack.name)
     stack.program(PROGRAM)

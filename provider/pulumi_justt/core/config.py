@@ -48,7 +48,7 @@ from pulumi_justt.errors import InvalidSettings, nearest, quoted
 from pulumi_justt.unpicklable import Unpicklable, reveal
 from pulumi_justt.values import NOT_A_HEADER, is_visible_ascii, shown_key
 
-__all__ = ["API_KEY", "NAMESPACE", "VARIABLES", "Settings"]
+__all__ = ["API_KEY", "NAMESPACE", "PROVIDER", "VARIABLES", "Settings"]
 
 NAMESPACE = "justt"
 API_KEY = "apiKey"
@@ -72,8 +72,8 @@ VARIABLES = {
 }
 """The environment variable of each setting."""
 
-_PROVIDER = "provider"
-"""The key that only the configuration of a `justt.Provider` has, with the provider's name as its value."""
+PROVIDER = "provider"
+"""The key that only the configuration of a provider of the program has, with the provider's name as its value."""
 
 _KEYLESS = ("JUSTT_API_KEY_OVERRIDE", "JUSTT_ON_MISSING", "JUSTT_WORKERS", "JUSTT_STATE_DIR", "JUSTT_DEBUG")
 
@@ -124,7 +124,7 @@ class Settings(Unpicklable):
             InvalidSettings: A setting has an invalid value or contradicts another setting. The text shows no secret.
         """
         _refuse_misspelt(config, environ)
-        provider = None if config.get(_PROVIDER) is None else str(config[_PROVIDER])
+        provider = None if config.get(PROVIDER) is None else str(config[PROVIDER])
         environment, base_url = _target(_look_up(config, environ, "environment"), _look_up(config, environ, "baseUrl"))
         api_key, origin = _api_key(config, environ, provider)
         account, account_origin = _look_up(config, environ, "referenceAccountId")
@@ -175,7 +175,7 @@ def _refuse_misspelt(config: Mapping[str, object], environ: Mapping[str, str]) -
     # If the key `environment` is misspelled, the default is production. A Pulumi project with the name "justt" has its
     # own keys in this namespace.
     if environ.get("PULUMI_PROJECT") != NAMESPACE:
-        for name in sorted(config.keys() - VARIABLES.keys() - {_PROVIDER}):
+        for name in sorted(config.keys() - VARIABLES.keys() - {PROVIDER}):
             raise InvalidSettings(
                 f"{NAMESPACE}:{shown_key(name)} is not a setting{nearest(name, VARIABLES)}; "
                 f"settings are {', '.join(VARIABLES)}"
@@ -212,9 +212,9 @@ def _api_key(
         api_key, origin = environ["JUSTT_API_KEY_OVERRIDE"], "JUSTT_API_KEY_OVERRIDE"
     elif provider is not None and config.get("apiKey") is None:
         raise InvalidSettings(
-            f"the provider {provider!r} has no API key any more: a transformation or an edit of the state removed "
-            f"{NAMESPACE}:apiKey, or the configuration has {NAMESPACE}:provider, which is not a setting. "
-            f"Restore the key, or remove {NAMESPACE}:provider; the stack's own key is not used instead"
+            f"the provider {provider!r} has no API key: give it one, because the stack's own key is not used instead. "
+            f"If the program gives one, a transformation or an edit of the state removed {NAMESPACE}:apiKey. If the "
+            f"configuration has {NAMESPACE}:provider, remove that, which is not a setting"
         )
     else:
         api_key, origin = _look_up(config, environ, "apiKey")

@@ -19,7 +19,8 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from pulumi_justt import host
-from pulumi_justt.core.config import Settings
+from pulumi_justt.core.config import PROVIDER, Settings
+from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.errors import InvalidSettings
 from pulumi_justt.plugin.codec import decode, encode
 from pulumi_justt.plugin.kinds import Integrations, PluginKind, Waits, failure
@@ -86,7 +87,7 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
         news = decode(request.news)
         failures = []
         try:
-            Settings.load(_settings(news.properties), os.environ)
+            Settings.load(_settings(news.properties, request.urn), os.environ)
         except InvalidSettings as error:
             failures.append(failure(str(error)))
         secrets = news.secrets | {path for path in (API_KEY_PATH,) if path[0] in news.properties}
@@ -98,7 +99,7 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
 
     def Configure(self, request: proto.ConfigureRequest, context: grpc.ServicerContext) -> Message:
         """Store the configuration. It is validated on first use, so a preview works without an API key."""
-        config = _settings(decode(request.args).properties)
+        config = _settings(decode(request.args).properties, request.urn)
         self._integrations, self._waits = Integrations(config), Waits(config)
         host.watch_engine()
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
@@ -147,12 +148,16 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
         return kinds[request.urn.split("::")[2].rpartition("$")[2]]
 
 
-def _settings(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings among the inputs of a provider resource. Those that a preview does not know are left out."""
-    known = (str, int, float, bool)
-    return {
-        name: value for name, value in properties.items() if name not in _OF_THE_ENGINE and isinstance(value, known)
-    }
+def _settings(properties: Mapping[str, Any], urn: str) -> dict[str, Any]:
+    """Return the settings among the inputs of a provider resource. Those that a preview does not know are left out.
+
+    A provider of the program has settings of its own only. The engine's default provider has those of the stack.
+    """
+    given = {name: value for name, value in properties.items() if name not in _OF_THE_ENGINE}
+    name = urn.rpartition("::")[2]
+    if UNKNOWN in given.values() or name.partition("_")[0] in ("", "default"):
+        return {name: value for name, value in given.items() if value is not UNKNOWN}
+    return {**given, PROVIDER: name}
 
 
 def _answered(

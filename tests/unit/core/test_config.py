@@ -113,7 +113,7 @@ def test_provider_without_its_key_uses_no_other_key() -> None:
 
     The stack's key and JUSTT_API_KEY are not used instead, but JUSTT_API_KEY_OVERRIDE is.
     """
-    assert "the provider 'us' has no API key any more" in refusal(provider="us")
+    assert "the provider 'us' has no API key: give it one" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
         load({"JUSTT_API_KEY": CANARY}, provider="us")
     with pytest.raises(InvalidSettings, match="justt:apiKey is set but empty"):

@@ -62,6 +62,7 @@ def clean_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(pulumi_justt.core.client, "_clients", clients)
     monkeypatch.setattr(pulumi_justt.core.session, "_sessions", {})
     monkeypatch.setattr(host.calls, "was_cut_off", False)
+    monkeypatch.setattr(host.calls, "urn", None)
     yield
     for client in clients.values():
         client.close()
@@ -116,7 +117,7 @@ def plugin(running: SimulatorServer) -> Plugin:
     return Plugin(baseUrl=running.base_url, apiKey="bearer-key")
 
 
-def reasons(response: proto.CheckResponse) -> list[str]:
+def reasons(response: Any) -> list[str]:  # noqa: ANN401 - a message of the protocol
     """Return the texts of failures."""
     return [each.reason for each in response.failures]
 
@@ -178,6 +179,21 @@ def test_the_api_key_is_a_secret_of_the_provider(running: SimulatorServer) -> No
     assert reasons(good) == reasons(check(apiKey=UNKNOWN)) == []
     assert reasons(check(enviroment="sandbox"))[0].startswith("justt:enviroment is not a setting")
     assert reasons(check(timeoutSeconds="soon")) == ["justt:timeoutSeconds must be a number from 0.1 to 600.0"]
+
+
+def test_a_provider_of_the_program_has_a_key_of_its_own(running: SimulatorServer) -> None:
+    """A provider without a key is refused, even if the stack has one. A key that is not known yet is not missing."""
+    servicer, urn = Servicer(), "urn:pulumi:dev::shop::pulumi:providers:justt::merchant-b"
+
+    def check(**news: object) -> list[str]:
+        request = proto.CheckRequest(urn=urn, news=encode({"baseUrl": running.base_url, **news}))
+        return reasons(servicer.CheckConfig(request, Context()))  # type: ignore[arg-type]
+
+    assert check(apiKey="bearer-key") == check(apiKey=UNKNOWN) == []
+    assert check()[0].startswith("the provider 'merchant-b' has no API key: give it one")
+    default = urn.replace("merchant-b", "default_0_3_0")
+    request = proto.CheckRequest(urn=default, news=encode({"baseUrl": running.base_url}))
+    assert reasons(servicer.CheckConfig(request, Context())) == []  # type: ignore[arg-type]
 
 
 # References
