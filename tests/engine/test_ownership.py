@@ -345,6 +345,7 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
 # Hand-overs, renames and special cases
 
 
+@in_both_front_ends
 def test_a_hand_over_to_another_provider_releases(stack: Stack, simulator: SimulatorServer, calls: Calls) -> None:
     """An adopter with another provider replaces the owner in the program.
 

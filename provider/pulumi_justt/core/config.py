@@ -21,8 +21,9 @@ variables have no key in the configuration, because they are for one command or 
     JUSTT_API_KEY_OVERRIDE     Replaces every other API key for one command. Use it for `refresh` and `destroy` after a
                                rotation of the key, because they still use the old one.
     JUSTT_ON_MISSING           `gone` makes the command accept a 404 as proof that an integration is gone.
-    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16. With 4, the provider
-                               leaves the SDK's host unchanged. More than `--parallel` has no effect.
+    JUSTT_WORKERS              How many calls the provider serves at a time, 4 to 64; default 16, and 64 in the plugin.
+                               With 4, the provider leaves the SDK's host unchanged. More than `--parallel` has no
+                               effect.
     JUSTT_STATE_DIR            The folder of the journal of creates, as an absolute path; default
                                `$XDG_STATE_HOME/pulumi-justt`, else `~/.local/state/pulumi-justt` (on macOS
                                `~/Library/Application Support/pulumi-justt`).
