@@ -243,8 +243,9 @@ def test_only_the_command_line_imports_the_simulator() -> None:
     assert knowing <= {"cli.simulator"}
 
 
-def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
-    """`provider.py` names no property of an integration. So a second front end has no rules about Justt to copy."""
+@pytest.mark.parametrize("module", ["provider", "resource_kinds", "plugin.codec", "plugin.kinds", "plugin.server"])
+def test_a_front_end_has_no_logic_about_justt(module: str) -> None:
+    """The code that the engine calls names no property of an integration, so both front ends have the same rules."""
     known: set[str] = {"gone", "INACTIVE", "PENDING"}
     models: tuple[dict[str, FieldInfo], ...] = (
         Inputs.model_fields,
@@ -255,7 +256,7 @@ def test_the_dynamic_provider_has_no_logic_about_justt() -> None:
         known |= fields.keys() | {field.alias for field in fields.values() if field.alias}
     for shape in credentials.CREDENTIAL_TYPES.values():
         known |= {shape.secret_type, *shape.wire_fields()}
-    tree = parse(SOURCE / "provider.py")
+    tree = parse(MODULES[module])
 
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

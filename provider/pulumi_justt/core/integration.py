@@ -328,6 +328,19 @@ class IntegrationLifecycle:
                 inputs["referenceAccountId"] = account
         return {**inputs, "integrationId": integration_id, **outputs_from(record)}
 
+    @staticmethod
+    def require_importable(integration_id: str, outputs: Properties) -> None:
+        """Refuse to import an integration that has ended.
+
+        Raises:
+            StateConflict: The integration to import was deactivated.
+        """
+        if outputs["status"] == "INACTIVE":
+            raise StateConflict(
+                f"importing integration {integration_id}: it is INACTIVE, which is final. Remove it from the import, "
+                "and let `pulumi up` create a new one."
+            )
+
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news* in the state, without a request.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["find_integration", "find_integrations"]
+__all__ = ["find_integration", "find_integrations", "importable_integrations"]
 
 
 def find_integration(client: JusttClient, settings: Settings, arguments: Properties) -> dict[str, Any]:
@@ -76,6 +76,13 @@ def find_integrations(
         and status in (None, record.status)
         and (with_ended or not record.is_inactive)
     ]
+
+
+def importable_integrations(client: JusttClient, settings: Settings, arguments: Properties) -> list[tuple[str, str]]:
+    """Return the id of each integration that has not ended, and a name for its resource; otherwise as above."""
+    found = find_integrations(client, settings, arguments, with_ended=False)
+    # Names of resources must be unique.
+    return [(each["integrationId"], f"{each['source']}-{each['integrationId']}") for each in found]
 
 
 def _shown(client: JusttClient, record: RemoteRecord) -> dict[str, Any]:

@@ -175,8 +175,13 @@ class ReadinessLifecycle:
                 f"the status of {called} has changed from {olds['status']} to {record.status} since its "
                 "IntegrationReady last read it."
             )
+        # An import has no recorded inputs.
+        known = {"integrationId": integration_id, "environment": self.settings.environment}
         inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
-        return {**inputs, **outputs_from(record)}
+        return {**known, **inputs, **outputs_from(record)}
+
+    def require_importable(self, integration_id: str, outputs: Properties) -> None:
+        """Accept every wait: `read` has found its integration."""
 
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news*: this wait is over, so a new deadline applies to the next one."""

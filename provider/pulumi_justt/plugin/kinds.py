@@ -11,7 +11,7 @@ from pulumi.runtime import proto
 
 from pulumi_justt import host, schema
 from pulumi_justt.core.config import Settings
-from pulumi_justt.core.lookups import find_integration, find_integrations
+from pulumi_justt.core.lookups import find_integration, find_integrations, importable_integrations
 from pulumi_justt.core.secret_inputs import secret_paths, secret_references
 from pulumi_justt.errors import InvalidSettings
 from pulumi_justt.plugin.codec import Decoded, Path, decode, encode
@@ -116,6 +116,8 @@ class PluginKind(ResourceKind, Unpicklable):
         outs = self._core.read(request.id, self.recorded(olds.properties, request.id))
         if outs is None:
             return proto.ReadResponse()
+        if not request.HasField("properties"):
+            self._core.require_importable(request.id, outs)
         # The engine has no inputs of a resource that it imports, and refuses to import one without inputs.
         inputs = request.inputs if request.HasField("inputs") else self._inputs_in(outs, olds)
         return proto.ReadResponse(id=request.id, properties=_message(outs, olds.secrets), inputs=inputs)
@@ -169,14 +171,9 @@ class Integrations(IntegrationKind, PluginKind):
     def list(self, request: proto.ListRequest) -> list[proto.ListResponse]:
         """Return the integrations that can be imported: those that have not ended."""
         core, query = self._core, decode(request.query).properties
-        records = find_integrations(core.client(), core.settings, query, with_ended=False)
-        limit = request.limit if request.limit > 0 else None
-        return [_listed(record["integrationId"], record["source"]) for record in records[:limit]]
-
-
-def _listed(integration_id: str, source: str) -> proto.ListResponse:
-    """Return an item of a list. A name of a resource must be unique, so it contains the id."""
-    return proto.ListResponse(result=proto.ListResponse.Result(id=integration_id, name=f"{source}-{integration_id}"))
+        found = importable_integrations(core.client(), core.settings, query)
+        results = [proto.ListResponse.Result(id=id_, name=name) for id_, name in found]
+        return [proto.ListResponse(result=result) for result in results[: request.limit or None]]
 
 
 class Waits(ReadinessKind, PluginKind):

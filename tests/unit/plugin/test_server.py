@@ -309,6 +309,32 @@ def test_an_import_needs_nothing_and_replaces_nothing(plugin: Plugin, running: S
     assert outputs.secrets == {("secretPayload", "apiKey")}
 
 
+def test_an_import_of_an_ended_integration_is_refused(plugin: Plugin, running: SimulatorServer) -> None:
+    """INACTIVE is final, so the import says so. A lookup of the same integration shows the status."""
+    new = NewIntegration("by hand", "By hand", "stripe", "APIKEY_ONLY", "", ("apiKey",), None)
+    id_ = running.records.add_integration(new, None)
+    running.records.set_status(id_, "INACTIVE")
+
+    with pytest.raises(Refused, match=f"importing integration {id_}: it is INACTIVE, which is final"):
+        plugin.call("Read", proto.ReadRequest(id=id_, urn=URN))
+    looked_up = plugin.call("Read", proto.ReadRequest(id=id_, urn=URN, properties=encode({})))
+    assert decode(looked_up.properties).properties["status"] == "INACTIVE"
+
+
+def test_a_wait_can_be_imported(plugin: Plugin) -> None:
+    """An import of a wait reads its integration, and its inputs pass the check."""
+    id_ = plugin.create(plugin.check(GIVEN).inputs).id
+
+    read = plugin.call("Read", proto.ReadRequest(id=id_, urn=WAIT))
+
+    inputs = decode(read.inputs).properties
+    assert inputs == {"integrationId": id_, "environment": "simulator"}
+    assert reasons(plugin.check(inputs, inputs, urn=WAIT)) == []
+    news = plugin.check({**inputs, "externalIdentifier": "shop-1", "timeoutSeconds": 7}, inputs, urn=WAIT).inputs
+    request = proto.DiffRequest(id=id_, urn=WAIT, olds=read.properties, news=news)
+    assert [*plugin.call("Diff", request).replaces] == []
+
+
 def test_a_refresh_keeps_the_inputs(plugin: Plugin, running: SimulatorServer) -> None:
     """A refresh returns the recorded inputs with their marks, and an INACTIVE integration leaves the state."""
     made = plugin.create(plugin.check(GIVEN).inputs)
