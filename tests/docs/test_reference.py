@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 import types
 
 import pytest
@@ -11,6 +13,8 @@ import pulumi_justt
 import reference
 from pulumi_justt import credentials
 from pulumi_justt.core import config
+from pulumi_justt.plugin import descriptions
+from pulumi_justt.plugin.package_schema import package_schema
 
 
 @pytest.mark.parametrize("name", reference.pages())
@@ -30,6 +34,25 @@ def test_every_setting_is_documented() -> None:
     known = {key: variable or "none, on purpose" for key, variable in config.VARIABLES.items()}
     assert table == known
     assert tuple(reference.keyless()) == config._KEYLESS
+
+
+def test_the_plugin_s_settings_have_the_same_meaning() -> None:
+    """The plugin's schema says of each setting what the table in config.py says."""
+    table = {key.partition(":")[2]: meaning for key, (_, meaning) in reference.settings_table().items()}
+    assert table == descriptions.SETTINGS
+
+
+def test_every_property_of_the_plugin_is_documented() -> None:
+    """In the reference of the plugin, each resource, function, property, argument and part has a row or a heading."""
+    page = reference.pages()["plugin.md"]
+    package = json.loads(package_schema())
+    named = [name.rpartition(":")[2] for part in ("resources", "functions") for name in package[part]]
+    assert [name for name in named if f"\n## {name}\n" not in page] == []
+    objects = [*package["resources"].values(), *package["types"].values()]
+    names = {name for each in objects for part in ("properties", "inputProperties") for name in each.get(part, ())}
+    fields = package["types"]["justt:index:SecretPayload"]["properties"].keys()
+    assert [name for name in names - fields if f"| `{name}` |" not in page] == []
+    assert [name for name in fields if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_every_public_name_is_documented() -> None:

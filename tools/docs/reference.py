@@ -1,9 +1,10 @@
-"""Generates the reference pages from the code: the resources, the settings, and the command line.
+"""Generates the reference pages from the code: the resources, the plugin, the settings, and the command line.
 
     python tools/docs/reference.py     writes docs/reference
 
-The pages contain only facts from the code: signatures and docstrings of the public names, the table in the docstring of
-config.py, and the help of each command as it's printed. tests/docs/test_reference.py compares the pages with the code.
+The pages contain only facts from the code: signatures and docstrings of the public names, the plugin's schema, the
+table in the docstring of config.py, and the help of each command as it's printed. tests/docs/test_reference.py compares
+the pages with the code.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import inspect
 import re
 import textwrap
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,10 +22,12 @@ from typing import get_args
 
 import click
 
+import plugin_reference
 import pulumi_justt
 from pulumi_justt import credentials, payment_service_providers, resources, schema, testing
 from pulumi_justt.cli import app
 from pulumi_justt.core import config
+from tables import table
 
 __all__ = ["FOLDER", "commands", "pages", "settings_table"]
 
@@ -108,6 +111,7 @@ def pages() -> dict[str, str]:
     """Return the text of each page by its file name."""
     return {
         "resources.md": _page([_RESOURCES, *_public(), *_testing()]),
+        "plugin.md": _page(plugin_reference.parts(_MADE)),
         "configuration.md": _page([_CONFIGURATION, *_settings()]),
         "command-line.md": _page([_COMMANDS, *_help()]),
         "payment-service-providers.md": _page([_PSPS, *_psps()]),
@@ -239,13 +243,13 @@ def _described(heading: str, documented: Documented) -> Iterator[str]:
         for name, kind, default in arguments
     ]
     if rows:
-        yield _table(("argument", "type", "default", "meaning"), rows)
+        yield table(("argument", "type", "default", "meaning"), rows)
     if raised := documented.entries("Raises"):
-        yield _table(("raises", "when"), [(f"`{name}`", when) for name, when in raised.items()])
+        yield table(("raises", "when"), [(f"`{name}`", when) for name, when in raised.items()])
     if isinstance(documented.node, ast.ClassDef):
         outputs = [(f"`{name}`", f"`{kind}`", meaning) for name, kind, meaning in documented.outputs()]
         if outputs:
-            yield _table(("output", "type", "meaning"), outputs)
+            yield table(("output", "type", "meaning"), outputs)
         for each in documented.functions():
             if "classmethod" in each.decorators:
                 yield from _described(f"### {documented.node.name}.{each.node.name}", each)
@@ -268,7 +272,7 @@ def _shape(shape: type[credentials.Credentials]) -> str:
         )
         for name, _, default in documented.arguments()
     ]
-    return f"### {shape.__name__}\n\n{documented.prose}\n\n{_table(('field', '', 'kept', 'meaning'), rows)}"
+    return f"### {shape.__name__}\n\n{documented.prose}\n\n{table(('field', '', 'kept', 'meaning'), rows)}"
 
 
 def _docstring_below(alias: str) -> str:
@@ -301,10 +305,10 @@ def _settings() -> Iterator[str]:
         (f"`{key}`", f"`{variable}`" if variable.isupper() else variable, meaning)
         for key, (variable, meaning) in settings_table().items()
     ]
-    yield _table(("key", "variable", "meaning"), rows)
+    yield table(("key", "variable", "meaning"), rows)
     yield _SECRETS
     yield _KEYLESS
-    yield _table(("variable", "meaning"), [(f"`{variable}`", meaning) for variable, meaning in keyless().items()])
+    yield table(("variable", "meaning"), [(f"`{variable}`", meaning) for variable, meaning in keyless().items()])
     yield _STATE
 
 
@@ -322,7 +326,7 @@ def _psps() -> Iterator[str]:
         )
         for psp in payment_service_providers.PROVIDERS
     ]
-    yield _table(("PSP", "source: according to", "credentials: according to"), rows)
+    yield table(("PSP", "source: according to", "credentials: according to"), rows)
     for psp in payment_service_providers.PROVIDERS:
         names = {f.name for f in psp.credentials.wire_fields().values()} | {
             each.argument for each in schema.INTEGRATION
@@ -332,7 +336,7 @@ def _psps() -> Iterator[str]:
             for fact in psp.facts
         ]
         yield f"## {psp.name}"
-        yield _table(("what", "where to find it, or what to do", "according to"), facts)
+        yield table(("what", "where to find it, or what to do", "according to"), facts)
     yield _SANDBOX
     known = {psp.source for psp in payment_service_providers.PROVIDERS} | {"justt_sandbox"}
     yield _OTHER_PSPS
@@ -379,11 +383,6 @@ def _help() -> Iterator[str]:
     for context in commands():
         line = context.command_path
         yield f"## {line}\n\n```console\n$ {line} --help\n{context.get_help().strip()}\n```"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *escaped])
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DESCRIPTIONS"]
+__all__ = ["ARGUMENTS", "DESCRIPTIONS", "SETTINGS", "WAITS"]
 
 DESCRIPTIONS = {
     "externalIdentifier": "Your own identifier for the connection, 1 to 255 characters.",
@@ -27,3 +27,33 @@ DESCRIPTIONS = {
     "timeoutSeconds": "The longest wait, in whole seconds from 1 to 86400. Default: 300.",
 }
 """The text for each property, by the API's name."""
+
+WAITS = {
+    "integrationId": "The id of the integration to wait for.",
+    "externalIdentifier": "The integration's `externalIdentifier`, for messages.",
+    "source": "The integration's `source`, for messages.",
+    "status": "SUCCESSFUL after the wait. A later refresh can change it.",
+}
+"""The texts for the properties of `IntegrationReady` that differ from those above."""
+
+ARGUMENTS = {
+    "integrationId": "The integration's id at Justt.",
+    "referenceAccountId": "The Justt account, if the API key has access to several. Default: that of the provider.",
+    "source": "Only integrations of this payment service provider.",
+    "status": "Only integrations with this status.",
+}
+"""The text for each argument of a function or a list."""
+
+SETTINGS = {
+    "apiKey": "The API key. Always set it with `--secret`. Previews do not need it.",
+    "environment": "`production` (default) or `sandbox`. Use one stack for each.",
+    "baseUrl": (
+        "Another https address of that environment, or any address of this machine, which makes the environment a "
+        "simulator."
+    ),
+    "referenceAccountId": "The account of resources that do not set one.",
+    "requestsPerMinute": "This stack's share of Justt's 1,000 requests a minute; default 950.",
+    "timeoutSeconds": "The time limit of one request; default 30.",
+    "onAmbiguousCreate": "`refuse` (default) or `adopt`: what to do if the response to a create was lost.",
+}
+"""The text for each setting, as in the table of `core.config`."""

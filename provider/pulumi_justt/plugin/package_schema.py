@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, get_args
 
 from pulumi_justt import credentials, schema
 from pulumi_justt.api.models import SOURCES
 from pulumi_justt.core.config import API_KEY, NAMESPACE, VARIABLES
 from pulumi_justt.core.inputs import Deactivation
-from pulumi_justt.plugin.descriptions import DESCRIPTIONS
+from pulumi_justt.plugin.descriptions import ARGUMENTS, DESCRIPTIONS, SETTINGS, WAITS
 from pulumi_justt.schema import DEACTIVATION
 from pulumi_justt.version import __version__
 
@@ -31,7 +31,10 @@ _ANY = {"$ref": "pulumi.json#/Any"}
 _TYPES = {str: "string", bool: "boolean", int: "integer"}
 _RECORD = {
     "type": "object",
-    "properties": dict.fromkeys(("integrationId", "source", "status", "goLiveDate"), _TEXT),
+    "properties": {
+        name: {**_TEXT, "description": DESCRIPTIONS[name]}
+        for name in ("integrationId", "source", "status", "goLiveDate")
+    },
     "required": ["integrationId", "source", "status"],
 }
 """What a function returns about one integration."""
@@ -68,13 +71,16 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 """The types of the properties that are not a plain text, number, flag or set."""
 
 
-def _property(each: schema.Property, *, is_input: bool = False) -> dict[str, Any]:
+def _property(each: schema.Property, *, is_input: bool = False, is_wait: bool = False) -> dict[str, Any]:
     if each.kind is set:
         found: dict[str, Any] = {"type": "array", "items": _TEXT}
     else:
         found = _SPECIAL.get(each.name) or {"type": _TYPES[each.kind]}
-    replaces = {"willReplaceOnChanges": True} if is_input and each.sent_in else {}
-    return {**found, "description": DESCRIPTIONS[each.name], **replaces}
+    # A wait for another integration is another wait. An integration has no id as an input.
+    is_replaced = is_input and (each.sent_in or each.name == "integrationId")
+    replaces = {"willReplaceOnChanges": True} if is_replaced else {}
+    said = {**DESCRIPTIONS, **(WAITS if is_wait else {})}
+    return {**found, "description": said[each.name], **replaces}
 
 
 def _payload() -> dict[str, Any]:
@@ -93,27 +99,36 @@ def _payload() -> dict[str, Any]:
 
 
 def _resource(properties: Iterable[schema.Property], name: str, description: str) -> dict[str, Any]:
-    inputs = {each.name: _property(each, is_input=True) for each in properties if each.origin == "program"}
+    is_wait = properties is schema.READY
+    inputs = {
+        each.name: _property(each, is_input=True, is_wait=is_wait) for each in properties if each.origin == "program"
+    }
     required = [each.name for each in properties if each.is_required]
     always = [each.name for each in properties if each.is_required or each.name in ("integrationId", "status")]
     return {
         "description": description,
         "inputProperties": inputs,
         "requiredInputs": required,
-        "properties": {each.name: _property(each) for each in properties},
+        "properties": {each.name: _property(each, is_wait=is_wait) for each in properties},
         "required": [*always, "environment"],
         "aliases": [{"type": f"{_DYNAMIC}{name}"}],
     }
 
 
 def _function(
-    description: str, inputs: Iterable[str], required: Iterable[str], outputs: dict[str, Any]
+    description: str, inputs: Iterable[str], required: Collection[str], outputs: dict[str, Any]
 ) -> dict[str, Any]:
+    # The engine drops an empty list.
+    needed = {"required": [*required]} if required else {}
     return {
         "description": description,
-        "inputs": {"type": "object", "properties": dict.fromkeys(inputs, _TEXT), "required": list(required)},
+        "inputs": {"type": "object", "properties": _arguments(*inputs), **needed},
         "outputs": outputs,
     }
+
+
+def _arguments(*names: str) -> dict[str, Any]:
+    return {name: {**_TEXT, "description": ARGUMENTS[name]} for name in names}
 
 
 def _types() -> dict[str, Any]:
@@ -138,13 +153,14 @@ def _resources() -> dict[str, Any]:
         schema.INTEGRATION, "PaymentIntegration", "A connection between a payment service provider and Justt."
     )
     # What `pulumi do` can filter a list by.
-    integration["listInputs"] = {"type": "object", "properties": dict.fromkeys(("source", "status"), _TEXT)}
+    integration["listInputs"] = {"type": "object", "properties": _arguments("source", "status")}
     waits = "Waits until Justt has verified an integration's credentials. It creates nothing at Justt."
     return {INTEGRATION: integration, READY: _resource(schema.READY, "IntegrationReady", waits)}
 
 
 def _functions() -> dict[str, Any]:
-    records = {"integrations": {"type": "array", "items": _object("Record")}}
+    said = "The integrations, including those that have ended."
+    records = {"integrations": {"type": "array", "items": _object("Record"), "description": said}}
     return {
         GET_ONE: _function(
             "Reads an integration that this stack does not manage.",
@@ -164,8 +180,10 @@ def _functions() -> dict[str, Any]:
 @functools.cache
 def package_schema() -> str:
     """Return the schema as JSON."""
-    settings = {name: {"type": _NUMBERS.get(name, "string")} for name in VARIABLES}
-    secrets: dict[str, Any] = {API_KEY: {"type": "string", "secret": True}}
+    settings: dict[str, dict[str, Any]] = {
+        name: {"type": _NUMBERS.get(name, "string"), "description": SETTINGS[name]} for name in VARIABLES
+    }
+    settings[API_KEY]["secret"] = True
     made = {
         "name": NAMESPACE,
         "version": __version__,
@@ -173,8 +191,8 @@ def package_schema() -> str:
         "description": "Connects payment service providers to Justt",
         "license": "Apache-2.0",
         "meta": {"supportPack": True},
-        "config": {"variables": settings | secrets},
-        "provider": {"inputProperties": settings | secrets, "properties": settings | secrets},
+        "config": {"variables": settings},
+        "provider": {"inputProperties": settings, "properties": settings},
         "types": _types(),
         "resources": _resources(),
         "functions": _functions(),

@@ -40,7 +40,8 @@ def test_each_property_is_in_the_schema(token: str, properties: tuple[schema.Pro
     assert [*resource["inputProperties"]] == [each.name for each in properties if each.origin == "program"]
     assert resource["aliases"] == [{"type": token.replace("justt:index:", "pulumi-python:dynamic/justt:")}]
     replacing = [name for name, each in resource["inputProperties"].items() if each.get("willReplaceOnChanges")]
-    assert replacing == [each.name for each in properties if each.sent_in]
+    also = ["integrationId"] if token == READY else []
+    assert replacing == also + [each.name for each in properties if each.sent_in]
 
 
 def test_each_property_has_a_description() -> None:
@@ -48,6 +49,14 @@ def test_each_property_has_a_description() -> None:
     properties = (*schema.INTEGRATION, *schema.READY, *schema.DEACTIVATION)
 
     assert {*DESCRIPTIONS} == {each.name for each in properties}
+
+
+def test_everything_has_a_description() -> None:
+    """So does each part, setting, argument and result, because SDKs and editors show the descriptions."""
+    parts = [SCHEMA["provider"]["inputProperties"], *(each.get("properties", {}) for each in SCHEMA["types"].values())]
+    for each in SCHEMA["functions"].values():
+        parts += [each["inputs"]["properties"], each["outputs"]["properties"]]
+    assert [name for part in parts for name, each in part.items() if not each.get("description")] == []
 
 
 def test_each_credential_field_is_in_the_schema() -> None:
