@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -19,10 +20,13 @@ environment.enter()  # must come first: the imports below may read environment v
 from hypothesis import HealthCheck
 
 import engine
+import languages
+import sdks
 from pulumi_justt.core import client
 from pulumi_justt.redaction import Redactor, shared_redactor
 from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
+from support import plugin
 from support.checkout import ROOT
 from support.fake_pulumi import FakePulumi
 from support.harness import Stack
@@ -44,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             cases[test] += 1
             if cases[test] > daily.args[0]:
                 item.add_marker("slow")
-        if "engine_bin" in getattr(item, "fixturenames", ()):
+        if {"engine_bin", "language_hosts"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker("engine")
 
 
@@ -81,6 +85,29 @@ def redactor() -> Iterator[Redactor]:
 def engine_bin() -> Path:
     """Return the folder of the real Pulumi CLI, which is built first if it does not exist."""
     return engine.ensure(ROOT)
+
+
+@pytest.fixture(scope="session")
+def language_hosts() -> Path:
+    """Return the folder with the CLI, the hosts of YAML and JavaScript programs, and npm's packages.
+
+    They are built first if they do not exist.
+    """
+    return languages.ensure(ROOT, {**environment.CALLER, "PATH": environment.PATH})
+
+
+@pytest.fixture(scope="session")
+def generated_sdks(language_hosts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the SDKs that `make sdks` generates."""
+    folder = tmp_path_factory.mktemp("generated")
+    hosts = language_hosts / "bin"
+    variables = {
+        "PATH": f"{hosts}{os.pathsep}{environment.PATH}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+    sdks.generate(plugin.install(folder), language_hosts, folder / "sdks", environment.build(variables))
+    return folder / "sdks"
 
 
 @pytest.fixture(scope="session")

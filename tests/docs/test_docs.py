@@ -8,6 +8,7 @@ A page runs from top to bottom, in a project named `shop` with a stack `dev` tha
               runs it with `pulumi preview`.
     yaml      a file. Its first line is a comment with the file's name: `# merchants.yaml`. A python block that begins
               with such a comment is a file too (`# test_shop.py`), and another block of the page has to name it.
+    typescript  the same: `// index.ts`. The npm packages and the generated SDK are installed.
     console   a line `$ ...` is a command, which bash runs in the project's folder. It must exit with 0 (write
               `|| echo "exit $?"` for another code). A command that ends in a backslash continues on the next line.
               The lines below it are its output. Without such lines, its real output can be anything.
@@ -51,7 +52,7 @@ import install
 from fault_table import SCENARIOS
 from pulumi_justt.simulator import Options, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
-from support import environment
+from support import environment, plugin
 from support.checkout import ROOT
 from support.docs_runner import SERVES, Ids, NotRunnable, Session, comparable, matches, read, without_ids
 from support.harness import Stack
@@ -69,6 +70,10 @@ ELSEWHERE = {
     "make up": ("tests/tools/test_project.py", 'run("up")'),
     "make preview": ("tests/tools/test_project.py", 'run("preview")'),
     "make test": (".ci/run", "make test"),
+    "pulumi package add ./venv/bin/pulumi-resource-justt": (
+        "tests/engine/test_plugin_packages.py",
+        '"package", "add", "./venv/bin/pulumi-resource-justt"',
+    ),
     **dict.fromkeys(install.COMMANDS, ("tools/release/wheel.py", "install.COMMANDS")),
 }
 """Commands that need their own machine or environment: the file that runs them, and the text that does."""
@@ -93,6 +98,12 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
     if "curl " in text and not shutil.which("curl"):
         pytest.skip("the page needs curl")
     with ExitStack() as open_ones:
+        if "path: venv/bin" in text:
+            language_hosts = request.getfixturevalue("language_hosts")
+            engine_bin = language_hosts / "bin"
+            plugin.install(tmp_path / "project" / "venv" / "bin")
+            if "@pulumi/justt" in text:
+                plugin.install_sdk(tmp_path / "project", language_hosts, request.getfixturevalue("generated_sdks"))
         made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
         (tmp_path / "project" / "__main__.py").write_text("")
         is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", environment.build())

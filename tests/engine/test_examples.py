@@ -7,6 +7,7 @@ import functools
 import importlib
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,22 +17,29 @@ import pulumi
 import pytest
 
 import install
+import languages
 from pulumi_justt.cli.summary import preview
 from pulumi_justt.cli.summary.comment import markdown
 from pulumi_justt.simulator import SimulatorServer, payload_digest
 from pulumi_justt.simulator.faults import Fault
 from pulumi_justt.simulator.rules import NewIntegration
+from support import plugin
 from support.checkout import ROOT
 from support.harness import Stack
 from support.secret_scanner import canary
 
 EXAMPLES = ROOT / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/Pulumi.yaml"))
+RUNTIMES = {"yaml": "yaml", "typescript": "nodejs"}
+"""The examples in other languages than Python. They need the plugin."""
 
 _CONFIG_SET = re.compile(
     r"^\$ pulumi config set (?P<secret>--secret )?(?:--path )?(?P<key>\S+)(?: (?P<value>\S+))?$", re.MULTILINE
 )
-_OTHER_COMMANDS = re.compile(r"pip install -r requirements\.txt|pulumi (stack init \w+|config rm \w+|up)")
+_OTHER_COMMANDS = re.compile(
+    r"(venv/bin/)?pip install -r requirements\.txt|python3 -m venv venv|npm ci --install-links|"
+    r"pulumi (stack init \w+|config rm \w+|up)"
+)
 _SCREEN = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARIABLE = re.compile(r"^\$ read -rs (\w+) ", re.MULTILINE)
 
@@ -67,6 +75,13 @@ class Example:
             self.values[variable] = self.stack.environ[variable] = canary("variable")
             self.stack.secrets.append(self.values[variable])
 
+    def install_packages(self, sdks: Path, npm_cache: Path) -> None:
+        """Run the README's command of npm, with packages that were downloaded before."""
+        (self.stack.folder.parent / "sdks").symlink_to(sdks)
+        for command in re.findall(r"^\$ (npm .*)$", self.readme, re.MULTILINE):
+            more = {"npm_config_offline": "true", "npm_config_cache": str(npm_cache)}
+            subprocess.run(command.split(), cwd=self.stack.project, env=self.stack.prepare_command(more), check=True)
+
     def rotate(self, key: str) -> None:
         """Set a new secret for a key of the configuration."""
         self.values[key] = f"rk_test_{canary('rotated')}"
@@ -91,7 +106,7 @@ class Example:
         steps = {
             step["urn"].rpartition("::")[2]: step
             for step in json.loads(shown)["steps"]
-            if "pulumi-python:dynamic/justt:" in step["urn"]
+            if "pulumi-python:dynamic/justt:" in step["urn"] or "::justt:index:" in step["urn"]
         }
         comment = markdown(preview.read(shown))
         self.stack.keep(comment.encode())
@@ -113,12 +128,17 @@ def _normalized(text: str) -> str:
 
 
 @pytest.fixture
-def copied(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Copy]:
+def copied(
+    tmp_path: Path, engine_bin: Path, simulator: SimulatorServer, request: pytest.FixtureRequest
+) -> Iterator[Copy]:
     """Return a function that copies an example; afterwards, check that no secret leaked from the copy."""
     made: list[Example] = []
 
     def copy(name: str, stack: str = "dev", **given: str) -> Example:
-        example = Example(name, Stack(tmp_path, engine_bin, stack, source=EXAMPLES / name))
+        hosts = request.getfixturevalue("language_hosts") / "bin" if name in RUNTIMES else engine_bin
+        example = Example(
+            name, Stack(tmp_path / name if name in RUNTIMES else tmp_path, hosts, stack, source=EXAMPLES / name)
+        )
         example.stack.environ["JUSTT_BASE_URL"] = simulator.base_url
         example.configure(**given)
         made.append(example)
@@ -164,7 +184,7 @@ def test_the_index_lists_all_examples() -> None:
     for name in NAMES:
         folder = EXAMPLES / name
         assert f"name: justt-{name}\n" in (folder / "Pulumi.yaml").read_text()
-        assert "runtime: python\n" in (folder / "Pulumi.yaml").read_text()
+        assert f"runtime: {RUNTIMES.get(name, 'python')}\n" in (folder / "Pulumi.yaml").read_text()
         assert install.REQUIREMENT in (folder / "requirements.txt").read_text().splitlines()
         lines = (folder / "README.md").read_text().splitlines()
         assert lines[0].startswith(f"# {name}: ")
@@ -497,3 +517,80 @@ def test_component(copied: Copy, simulator: SimulatorServer) -> None:
     stack.destroy()
     assert sent(simulator) == ["DELETE", "DELETE"]
     example.assert_seen()
+
+
+def _run_other_language(example: Example, simulator: SimulatorServer) -> None:
+    """Create, rotate and destroy the integrations of an example that uses the plugin.
+
+    A rotation has no gap. Nothing is sent if nothing changed, no warning is shown, and no credential is in plain text.
+    """
+    simulator.options = dataclasses.replace(simulator.options, successful_after=0.0)
+    stack = example.stack
+    assert {name: step["op"] for name, step in example.steps().items()} == {
+        "stripe": "create",
+        "stripe-ready": "create",
+        "adyen": "create",
+    }
+    assert simulator.requests == []
+    example.up()
+    value = example.values
+    assert {record.source: record.payload_digest for record in simulator.records.integrations()} == {
+        "stripe": payload_digest({"apiKey": value["stripeRestrictedKey"]}),
+        "adyen": payload_digest(
+            {"apiKey": value["adyenApiKey"], "hmac": value["adyenHmac"], "merchantCode": "ExampleMerchantEU"}
+        ),
+    }
+    assert sent(simulator) == ["POST"] * 2
+    assert "4 unchanged" in stack.up("--expect-no-changes").text
+    assert simulator.requests == []
+
+    old = stack.outputs()["stripeId"]
+    example.rotate("stripeRestrictedKey")
+    assert {name: step["op"] for name, step in example.steps().items() if step["op"] != "same"} == {
+        "stripe": "replace",
+        "stripe-ready": "replace",
+    }
+    example.up()
+    new = stack.outputs()["stripeId"]
+    changes = [(each.method, each.path.rpartition("/")[2]) for each in simulator.requests]
+    assert changes.index(("POST", "integrations")) < changes.index(("GET", new)) < changes.index(("DELETE", old))
+    assert stops_in_days(simulator) == 7
+    assert sent(simulator) == ["POST", "DELETE"]
+
+    stack.destroy()
+    assert sent(simulator) == ["DELETE", "DELETE"]
+    assert "warning" not in stack.printed
+    example.assert_seen()
+
+
+@pytest.mark.slow
+def test_yaml(copied: Copy, simulator: SimulatorServer) -> None:
+    """A project in YAML creates, rotates and destroys integrations, with the plugin of its `venv`."""
+    example = copied("yaml")
+    plugin.install(example.stack.project / "venv" / "bin")
+    _run_other_language(example, simulator)
+
+
+@pytest.mark.slow
+def test_typescript(copied: Copy, simulator: SimulatorServer, generated_sdks: Path, language_hosts: Path) -> None:
+    """A TypeScript program does the same with the generated SDK, and the compiler refuses a misspelled property."""
+    example = copied("typescript")
+    plugin.install(example.stack.project / "venv" / "bin")
+    example.install_packages(generated_sdks, language_hosts / languages.NPM_CACHE)
+    _run_other_language(example, simulator)
+    example.edit("index.ts", 'integrationName: "Stripe"', 'integrationNam: "Stripe"')
+    assert "'integrationNam' does not exist in type" in example.stack.preview(fails=True).text
+    assert simulator.requests == []
+
+
+def test_the_typescript_example_has_the_tests_packages() -> None:
+    """The example locks the same packages as the tests, so that `npm ci` finds each one in their cache."""
+
+    def locked(folder: str) -> dict[str, str]:
+        packages = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+        assert {each.get("resolved") for each in packages.values()} <= {None, "file:../../sdks/nodejs/bin"}
+        return {name: each["integrity"] for name, each in packages.items() if "integrity" in each}
+
+    pinned = locked("tools/engine/language-nodejs")
+    assert pinned
+    assert locked("examples/typescript") == pinned

@@ -44,7 +44,7 @@ UPDATE = "UPDATE_DOCS"
 
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _SECRETS = re.compile(r"\b(?!PULUMI_)[A-Z][A-Z0-9_]*_(?:KEY|SECRET|PASSWORD|PASSPHRASE)\b")
-_FILE = re.compile(r"# ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
+_FILE = re.compile(r"(?:#|//) ((?:[\w.-]+/)*[\w-]*\.[\w.]+)")
 _RUNS_PROGRAM = re.compile(r"\bpulumi (?:-\S+ \S+ )*(?:up|preview|watch)\b|\b(?:python|pytest)\b|--run-program")
 _ANY = "..."
 _PROGRAM = "__main__.py"
@@ -146,10 +146,12 @@ def read(text: str) -> list[Block]:
 
 def _refuse(block: Block) -> None:
     where = f"line {block.line}: "
-    if block.language not in {"python", "yaml", "console"}:
+    if block.language not in {"python", "yaml", "typescript", "console"}:
         raise NotRunnable(f"{where}a block of {block.language or 'no language'} can't be run; use `code` or a table")
-    if block.language == "yaml" and block.file is None:
-        raise NotRunnable(f"{where}the first line of a yaml block must name its file, as in `# merchants.yaml`")
+    if block.language in {"yaml", "typescript"} and block.file is None:
+        example = "# merchants.yaml" if block.language == "yaml" else "// index.ts"
+        reason = f"the first line of a {block.language} block must name its file, as in `{example}`"
+        raise NotRunnable(f"{where}{reason}")
     if block.language == "console" and not block.text.startswith("$ "):
         raise NotRunnable(f"{where}a console block must start with a command, as in `$ pulumi up`")
 

@@ -29,7 +29,8 @@ def project(tmp_path: Path, engine_bin: Path) -> Iterator[tuple[Path, Run]]:
     copy = tmp_path / "repository"
     for name in ("tools/engine", "examples"):
         shutil.copytree(ROOT / name, copy / name)
-    shutil.copy(ROOT / "Pulumi.yaml", copy)
+    for name in ("Pulumi.yaml", "requirements-node.lock"):
+        shutil.copy(ROOT / name, copy)
     printed = []
 
     def run(command: str, *, fails: bool = False, **variables: str) -> str:

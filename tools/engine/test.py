@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import engine
+import languages
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +37,7 @@ def main() -> int:
     pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
     if sys.argv[1:] != ["--slow"]:
         return run(*pytest, *sys.argv[1:])
+    languages.ensure(ROOT)
     run("coverage", "erase")
     # Measuring the other tests too would cost minutes, and cover almost no additional line.
     code = run("coverage", "run", "-m", *pytest, "-m", "not engine and not slow")
