@@ -117,7 +117,7 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
     """On the real engine, each contender runs each step without a failure and with the expected number of requests.
 
     The state of `floor` has one secret and one plain property. That of `plain` has the fields of `ours` except
-    `environment`.
+    `environment`. That of `plugin` has the id as well, and no provider.
     """
     made: dict[Name, Contender] = {}
     recorded: dict[Name, list[Any]] = {}
@@ -138,6 +138,7 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
         "floor": [0, 0, 0, 0, 0, 0],
         "plain": [2, 0, 0, 2, 4, 2],
         "ours": [3, 0, 0, 2, 5, 2],
+        "plugin": [3, 0, 0, 2, 5, 2],
     }
     assert not any(each.rate_limited or each.waited for each in figures)
     assert all(each.seconds > 0 and 0 < each.state_bytes < 20_000 for each in figures)
@@ -148,10 +149,11 @@ def test_each_contender_takes_each_step(tmp_path: Path, engine_bin: Path) -> Non
             assert each.engine_cpu_seconds
             # Pulumi refreshes and destroys without the program.
             assert bool(each.program_cpu_seconds) == (each.step not in ("refresh", "destroy"))
-    assert [len(found) for found in recorded.values()] == [2, 2, 2]
-    floor, plain, ours = (shape(recorded[name][0]) for name in ("floor", "plain", "ours"))
+    assert [len(found) for found in recorded.values()] == [2, 2, 2, 2]
+    floor, plain, ours, plugin = (shape(recorded[name][0]) for name in ("floor", "plain", "ours", "plugin"))
     assert floor == {"__provider": str, "name": str, "secret": "secret"}
     assert ours == {**plain, "environment": str}
+    assert {**ours, "integrationId": str} == {**plugin, "__provider": str}
     assert ours["secretPayload"] == {"apiKey": "secret"}
 
 

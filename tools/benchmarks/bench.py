@@ -48,7 +48,7 @@ __all__ = ["estimate", "main"]
 ROOT = Path(__file__).resolve().parents[2]
 CELLS = (*(Cell(count, latency) for count in (1, 100, 500) for latency in (0, 100, 300)), Cell(100, 100, 32))
 QUICK_CELLS = (Cell(2, 0),)
-QUICK_NAMES: tuple[Name, ...] = ("floor", "plain", "ours")
+QUICK_NAMES: tuple[Name, ...] = ("floor", "plain", "ours", "plugin")
 _USUAL = tuple(name for name in NAMES if name != "before")
 _KEPT = ROOT / ".dev" / "bench"
 
@@ -65,8 +65,10 @@ _EACH_MS: dict[Step, tuple[float, float]] = {
 The second number is for the state, which the engine writes as a whole after each change. Only the estimate uses them.
 """
 
-_WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "before": 4, "restapi": 10}
+_WORKERS: dict[Name, int] = {"plain": 4, "ours": 8, "plugin": 8, "before": 4, "restapi": 10}
 """The number of concurrent requests. Only the estimate uses it."""
+
+_FRONT_ENDS: tuple[Name, ...] = ("ours", "plugin")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -86,7 +88,7 @@ def main(argv: Sequence[str]) -> int:
         page = ROOT / "docs" / "benchmarks.md"
         page.write_text(bench_report.with_section(page.read_text(), section))
         (ROOT / "docs" / "benchmarks.svg").write_text(bench_report.plot(figures))
-    return int(any(figure.failure and figure.contender in ("floor", "ours") for figure in figures))
+    return int(any(figure.failure and figure.contender in ("floor", *_FRONT_ENDS) for figure in figures))
 
 
 _PLOT = "![The times as bars](benchmarks.svg)\n"
@@ -107,11 +109,11 @@ def _guess(cell: Cell, name: Name, step: Step) -> float:
     sent = {"create": 1, "refresh": 1, "rotate": 2, "destroy": 1}.get(step, 0) * (name != "floor")
     if name == "restapi":
         sent += 2 * (step != "create")
-    elif name == "ours" and step == "refresh":
+    elif name in _FRONT_ENDS and step == "refresh":
         sent = 0
     answered = sent * (cell.latency_ms + 5) / (cell.parallel or _WORKERS.get(name, 1))
     seconds = 1.3 + cell.integrations * (each + answered) / 1000
-    return max(seconds, 65.0) if name == "ours" and sent * cell.integrations >= 950 else seconds
+    return max(seconds, 65.0) if name in _FRONT_ENDS and sent * cell.integrations >= 950 else seconds
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -3,6 +3,7 @@
     floor    floor_provider, the smallest dynamic resource that can be written; its provider does nothing
     plain    plain_provider, a dynamic provider as tutorials write it
     ours     PaymentIntegration
+    plugin   the same integrations with the plugin pulumi-resource-justt
     before   PaymentIntegration of an earlier commit
     restapi  Mastercard's restapi for Terraform, as bench_programs/restapi/main.tf uses it
 
@@ -20,7 +21,7 @@ from typing import Literal, get_args
 import engine
 import go_build
 import processes
-from support import environment
+from support import environment, plugin
 from support.harness import Stack
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
     "sources",
 ]
 
-Name = Literal["floor", "plain", "ours", "before", "restapi"]
+Name = Literal["floor", "plain", "ours", "plugin", "before", "restapi"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 Step = Literal["create", "preview", "up", "refresh", "rotate", "destroy"]
@@ -94,7 +95,7 @@ class PulumiContender(Contender):
 
     def __init__(
         self,
-        name: Literal["floor", "plain", "ours", "before"],
+        name: Literal["floor", "plain", "ours", "plugin", "before"],
         folder: Path,
         engine_bin: Path,
         base_url: str,
@@ -110,6 +111,11 @@ class PulumiContender(Contender):
         shutil.copy(_PROGRAMS / f"{'ours' if name == 'before' else name}.py", self.folder / "__main__.py")
         if name in ("floor", "plain"):
             shutil.copy(Path(__file__).parent / f"{name}_provider.py", self.folder)
+        if name == "plugin":
+            script = plugin.install(self.folder / "venv" / "bin")
+            self.provider_mark = script.name
+            settings = f"plugins:\n  providers:\n    - name: justt\n      path: {script.parent}\n"
+            (self.folder / "Pulumi.yaml").write_text(f"name: shop\nruntime: python\n{settings}")
         written = self.folder / f"Pulumi.{self._stack.name}.yaml"
         if base_url not in self._configurations:
             self._stack.config({"justt:baseUrl": base_url, "justt:timeoutSeconds": "30"}, {"justt:apiKey": _API_KEY})

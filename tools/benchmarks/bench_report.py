@@ -43,6 +43,7 @@ _COLORS: dict[Name, str] = {
     "floor": "#8b949e",
     "plain": "#d29922",
     "ours": "#2f81f7",
+    "plugin": "#3fb950",
     "before": "#79c0ff",
     "restapi": "#a371f7",
 }
@@ -56,13 +57,14 @@ _VALUES: dict[_Value, str] = {"seconds": "", "cpu_seconds": ", CPU", "state_byte
 
 @dataclass(frozen=True)
 class _Ratio:
-    """The goal that a value of this package is at most *limit* times the same value of another contender."""
+    """The goal that a value of *name* is at most *limit* times the same value of another contender."""
 
     step: Step
     limit: float
     other: Name = "floor"
     value: _Value = "seconds"
     cell: Cell = _GOAL_CELL
+    name: Name = "ours"
 
 
 _RATIOS = (
@@ -77,6 +79,10 @@ _RATIOS = (
     _Ratio("rotate", 1.12, value="cpu_seconds"),
     _Ratio("destroy", 1.15, value="cpu_seconds"),
     _Ratio("create", 1.02, "plain", "state_bytes"),
+    _Ratio("create", 1.00, "ours", "cpu_seconds", name="plugin"),
+    _Ratio("rotate", 1.00, "ours", "cpu_seconds", name="plugin"),
+    _Ratio("destroy", 1.00, "ours", "cpu_seconds", name="plugin"),
+    _Ratio("create", 1.00, "ours", "state_bytes", name="plugin"),
 )
 
 
@@ -108,11 +114,13 @@ class _Run:
         found = self.found(cell, step, name)
         return [] if any(figure.failure for figure in found) else found
 
-    def pairs(self, cell: Cell, step: Step, other: Name, value: _Value = "seconds") -> list[tuple[float, float]]:
-        """Return a value of this provider and of the *other* contender, for each round in which both are known."""
+    def pairs(
+        self, cell: Cell, step: Step, other: Name, value: _Value = "seconds", name: Name = "ours"
+    ) -> list[tuple[float, float]]:
+        """Return a value of *name* and of the *other* contender, for each round in which both are known."""
         found = [
             (getattr(ours, value), getattr(theirs, value))
-            for ours in self.whole(cell, step, "ours")
+            for ours in self.whole(cell, step, name)
             for theirs in self.whole(cell, step, other)
             if ours.round == theirs.round
         ]
@@ -281,9 +289,10 @@ class _Drawing:
 
 
 def _ratio_goal(run: _Run, goal: _Ratio) -> Goal:
-    pairs = run.pairs(goal.cell, goal.step, goal.other, goal.value)
+    pairs = run.pairs(goal.cell, goal.step, goal.other, goal.value, goal.name)
+    what = f"{_STEP_NAMES[goal.step]} {_of(goal.cell)}{_VALUES[goal.value]}"
     return _goal(
-        f"{_STEP_NAMES[goal.step]} {_of(goal.cell)}{_VALUES[goal.value]}: at most {goal.limit:.2f} of {goal.other}",
+        f"{'' if goal.name == 'ours' else f'{goal.name}, '}{what}: at most {goal.limit:.2f} of {goal.other}",
         [ours / theirs for ours, theirs in pairs],
         statistics.median,
         f"{{:.{3 if goal.value == 'state_bytes' else 2}f}} of {goal.other}",
