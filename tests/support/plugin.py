@@ -1,10 +1,11 @@
-"""Puts the plugin `pulumi-resource-justt` of the sources into a folder, as pip puts the script of the package."""
+"""Puts the plugin `pulumi-resource-justt` and its Node SDK into a project, as pip and npm do."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
+
+from support.plugin_stack import install_plugin
 
 __all__ = ["NAME", "install", "install_sdk"]
 
@@ -13,11 +14,7 @@ NAME = "pulumi-resource-justt"
 
 def install(folder: Path) -> Path:
     """Write the script into a folder, which is created, and return the script."""
-    folder.mkdir(parents=True, exist_ok=True)
-    script = folder / NAME
-    script.write_text(f"#!{sys.executable}\nfrom pulumi_justt.plugin.server import main\nmain()\n")
-    script.chmod(0o755)
-    return script
+    return install_plugin(folder) / NAME
 
 
 def install_sdk(project: Path, language_hosts: Path, sdks: Path) -> None:

@@ -9,7 +9,7 @@ DESCRIPTIONS = {
     "integrationName": "The name that Justt shows. The API cannot rename an integration, so a new name replaces it.",
     "source": "The payment service provider.",
     "secretType": "The type of the credentials, which decides the fields of `secretPayload`.",
-    "secretPayload": "How Justt signs in to the payment service provider. The state encrypts each field.",
+    "secretPayload": "How Justt signs in to the payment service provider. Only identifiers of the merchant are plain.",
     "secretReferences": "Fields of `secretPayload` that a variable or a file holds. The state never has their values.",
     "merchantAccountCodes": "The merchant accounts that the integration covers, in any order.",
     "referenceAccountId": "The Justt account, if the API key has access to several. Default: that of the provider.",
