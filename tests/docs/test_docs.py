@@ -259,6 +259,8 @@ Updating (dev):
  +  pulumi:pulumi:Stack shop-dev creating (0s)
  +  pulumi-python:dynamic/justt:PaymentIntegration two created (0.31s)
  +  pulumi-python:dynamic/justt:PaymentIntegration one **creating failed**
+ =  justt:index:PaymentIntegration three importing (0s)
+ =  justt:index:PaymentIntegration three imported (0.31s)
     pulumi:pulumi:Stack shop-dev
  +  pulumi:pulumi:Stack shop-dev created (0.52s)
 Outputs:
@@ -274,6 +276,7 @@ Duration: 2s
         (PRINTED, True),
         (PRINTED.replace("0.31s", "1.1s").replace("2s", "9s").replace("0c1f0f4e", "11111111"), True),
         (re.sub(r"(.*) two (.*)\n(.*) one (.*)\n", r"\3 one \4\n\1 two \2\n", PRINTED), True),
+        (re.sub(r"(.*) one (.*)\n.*\n(.*) three (.*)\n", r"\3 three \4\n\1 one \2\n", PRINTED), True),
         ("Updating (dev):\n...\nOutputs:\n...\n", True),
         ("...\nDuration: 1s\n", True),
         ("Updating (dev):\n", False),

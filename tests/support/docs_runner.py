@@ -201,7 +201,7 @@ def without_ids(line: str) -> str:
     return _UUID.sub("<id>", line)
 
 
-_ROW = re.compile(r" (?P<op>[ ~+-]{2,3})(?P<resource>[\w-]+:[\w:/.-]+ [^\s(]\S*)(?P<status>.*)")
+_ROW = re.compile(r" (?P<op>[ ~+=-]{2,3})(?P<resource>[\w-]+:[\w:/.-]+ [^\s(]\S*)(?P<status>.*)")
 _UNDER_WAY = re.compile(
     r" (?:creating|updating|deleting|replacing|refreshing|reading|running|importing)( replacement)?\b"
 )
