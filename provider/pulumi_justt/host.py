@@ -11,6 +11,10 @@ others finish or undo it, and exits. It waits:
     if a create is being undone       until the undo has ended
     for any other call                also at most one request timeout, so that a DELETE in flight gets its response
 
+The same thread repeats a lost request to stop. The engine closes its connection and then ends the host with SIGINT. If
+the system delivers it to a thread of gRPC, Python's main thread, which waits without a timeout, does not notice it: the
+host hangs, its last lines are lost, and the engine kills it after five seconds.
+
 The engine's address also takes log lines, each with the URN of the resource that it is about. The host's stderr has no
 URN, and the engine shows its lines at the stack.
 """
@@ -22,6 +26,7 @@ import functools
 import inspect
 import math
 import os
+import signal
 import socket
 import sys
 import threading
@@ -57,8 +62,11 @@ _REFUSALS = 3
 _PROBE_TIMEOUT_SECONDS = 5.0
 """The time-out of a connection attempt. Windows takes two seconds to refuse one."""
 
-_LISTENING = "0A"
-"""The state of a listening socket in Linux's /proc/net/tcp."""
+_ESTABLISHED, _LISTENING = "01", "0A"
+"""States of a socket in Linux's /proc/net/tcp."""
+
+_LONGEST_IDLE_SECONDS = 600.0
+"""How long after a call a closed connection proves the engine's end. gRPC closes an idle one after half an hour."""
 
 _LOG_TIMEOUT_SECONDS = 5.0
 """The time-out of a log line. The engine takes one in a millisecond."""
@@ -103,6 +111,7 @@ class Calls:
         self._clock = clock
         self._changed = threading.Condition()
         self._in_progress: set[_Served] = set()
+        self._last_ended_at = -math.inf
         self._is_engine_gone = False
         self._thread = threading.local()
 
@@ -120,6 +129,7 @@ class Calls:
             del self._thread.served
             with self._changed:
                 self._in_progress.discard(served)
+                self._last_ended_at = self._clock()
                 self._changed.notify_all()
 
     def current(self) -> Call:
@@ -155,6 +165,11 @@ class Calls:
             self._is_engine_gone = True
             while self._must_wait():
                 self._changed.wait(1.0)
+
+    def have_just_ended(self) -> bool:
+        """Return whether no call is in progress, and the last one ended within the last minutes."""
+        with self._changed:
+            return not self._in_progress and self._clock() - self._last_ended_at < _LONGEST_IDLE_SECONDS
 
     def _must_wait(self) -> bool:
         since = self._clock() - self.request_timeout_seconds - _SLACK_SECONDS
@@ -220,13 +235,20 @@ def engine_identity() -> str | None:
 
 def _socket_number(port: int) -> str:
     """Return "/" and the inode number of the socket that listens on *port*, or an empty text if it is unknown."""
+    for local, state, number in _sockets():
+        if state == _LISTENING and local == port:
+            return f"/{number}"
+    return ""
+
+
+def _sockets() -> Iterator[tuple[int, str, str]]:
+    """Yield the port, the state and the inode number of each TCP socket; none on systems other than Linux."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError), Path(table).open(encoding="ascii") as lines:
+            next(lines)
             for line in lines:
                 _, local, _, state, *rest = line.split()
-                if state == _LISTENING and local.endswith(f":{port:04X}"):
-                    return f"/{rest[5]}"
-    return ""
+                yield int(local.rpartition(":")[2], 16), state, rest[5]
 
 
 def wait_until_gone(connect: Callable[[], bool | None], sleep: Callable[[float], None] = time.sleep) -> None:
@@ -255,10 +277,41 @@ def _connect(address: tuple[str, int]) -> bool | None:
 
 
 def _exit_without_engine(address: tuple[str, int]) -> None:
-    wait_until_gone(lambda: _connect(address))
+    was_overdue = False
+
+    def connect() -> bool | None:
+        nonlocal was_overdue
+        is_reached = _connect(address)
+        is_overdue = is_reached is True and calls.have_just_ended() and _is_left()
+        if is_overdue and was_overdue:
+            _interrupt_main_thread()
+        was_overdue = is_overdue
+        return is_reached
+
+    wait_until_gone(connect)
     calls.finish()
     # A normal exit could hang: the interpreter would wait for a thread that still waits for a response.
     os._exit(1)
+
+
+def _is_left() -> bool:
+    """Return whether the engine has closed its connection, and the host's main thread still waits for SIGINT.
+
+    A second SIGINT would interrupt an exit that has begun.
+    """
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - there is no public way
+    if frame is None or frame.f_code is not threading.Condition.wait.__code__:
+        return False
+    while frame is not None and "port" not in frame.f_locals:
+        frame = frame.f_back
+    port = frame.f_locals["port"] if frame else None
+    states = [state for local, state, _ in _sockets() if local == port]
+    return _LISTENING in states and _ESTABLISHED not in states
+
+
+def _interrupt_main_thread() -> None:
+    if sys.platform != "win32":
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def engine_request() -> tuple[str | None, Callable[[], bool]]:

@@ -166,6 +166,19 @@ def test_a_process_without_calls_exits_at_once(calls: Calls, pool: ThreadPoolExe
     pool.submit(calls.finish).result(5)
 
 
+def test_a_lost_signal_is_repeated_only_soon_after_a_call(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
+    """A closed connection means nothing during a call, before the first one, or long after the last one.
+
+    gRPC closes a connection that has been idle for half an hour, and the engine opens another one.
+    """
+    assert not calls.have_just_ended()
+    with call(calls, pool):
+        assert not calls.have_just_ended()
+    assert calls.have_just_ended()
+    clock.now = 601.0
+    assert not calls.have_just_ended()
+
+
 def test_a_request_in_flight_may_use_its_timeout(calls: Calls, clock: Clock, pool: ThreadPoolExecutor) -> None:
     """If the engine is gone during a request, the process waits for the response until the request's timeout.
 
@@ -248,6 +261,23 @@ def test_an_idle_host_exits_when_its_engine_is_gone(engine: socket.socket, simul
         engine.close()
 
         assert host.process.wait(10.0) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists its sockets where a process can read it")
+def test_a_host_that_missed_its_signal_exits(engine: socket.socket, simulator: SimulatorServer) -> None:
+    """The engine closes its connection and sends a signal, which the host's main thread does not always notice.
+
+    Soon after the connection was closed, the host exits as it does after the signal.
+    """
+    with start(engine, simulator) as host:
+        host.check({}, INPUTS)
+        with pytest.raises(subprocess.TimeoutExpired):
+            host.process.wait(4.0)
+
+        host.disconnect()
+
+        assert host.process.wait(15.0) == 0
+    assert (host.stdout, host.stderr) == ("", "")
 
 
 @pytest.mark.slow

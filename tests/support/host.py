@@ -79,6 +79,10 @@ class Host:
             self.process.kill()
             self.stdout, self.stderr = self.process.communicate()
 
+    def disconnect(self) -> None:
+        """Close the connection, as the engine does before it ends the process."""
+        self._channel.close()
+
     def kill(self) -> None:
         """End the process at once, as `kill -9` does."""
         self.process.kill()
