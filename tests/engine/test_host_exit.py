@@ -11,6 +11,7 @@ import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import HANG_SECONDS, Stack, eventually
+from support.plugin_stack import PluginStack, in_both_front_ends
 
 TIMEOUT_SECONDS = 3
 LONGEST_SECONDS = 15
@@ -85,12 +86,13 @@ CASES = {
 
 def providers(stack: Stack) -> list[int]:
     """Return the provider processes of a stack, including the shells that started them."""
-    names = ("-m pulumi.dynamic", "pulumi-resource-pulumi-python")
+    names = ("-m pulumi.dynamic", "pulumi-resource-pulumi-python", "pulumi-resource-justt")
     return [each.number for each in stack.processes() if any(name in each.command for name in names)]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+@in_both_front_ends
 @pytest.mark.parametrize("name", CASES)
 def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: SimulatorServer, name: str) -> None:
     """After the CLI is killed, the provider process waits at most for the timeout of a request in flight, and exits.
@@ -107,7 +109,8 @@ def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: Simu
     options = () if case.command == "preview" else ("--yes", "--skip-preview")
     process = stack.start(case.command, *options)
     eventually(lambda: case.is_reached(stack, simulator))
-    assert len(providers(stack)) == 2
+    # A shell starts the dynamic host, and the engine starts the plugin itself.
+    assert len(providers(stack)) == (1 if isinstance(stack, PluginStack) else 2)
 
     process.kill()
     killed_at = time.monotonic()

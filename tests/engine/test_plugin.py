@@ -71,7 +71,15 @@ def test_the_life_of_an_integration(stack: Stack, simulator: SimulatorServer) ->
     assert record.payload_digest == payload_digest({"apiKey": stack.secrets[1]})
     assert resource["id"] == resource["outputs"]["integrationId"] == record.id
     assert {*resource["inputs"]["secretPayload"]["apiKey"]} == {"4dabf18193072939515e22adb298388d", "ciphertext"}
-    assert "__provider" not in resource["inputs"]
+    assert {*resource["inputs"]} == {
+        "environment",
+        "externalIdentifier",
+        "integrationName",
+        "secretPayload",
+        "secretType",
+        "source",
+    }
+    assert {*resource["outputs"]} == {*resource["inputs"], "integrationId", "status"}
     stack.up("--expect-no-changes")
     assert requests(simulator) == []
     simulator.records.set_status(record.id, "SUCCESSFUL")

@@ -335,6 +335,20 @@ def test_a_preview_loads_no_http_library() -> None:
     assert loaded & {"httpx", "pulumi_justt.api.client"} == set()
 
 
+def test_a_preview_of_the_plugin_loads_no_http_library() -> None:
+    """When the plugin checks and compares inputs, it doesn't load httpx."""
+    loaded = loaded_by(
+        "from pulumi.runtime import proto\n"
+        "from pulumi_justt.plugin.kinds import Integrations\n"
+        "import pulumi_justt.plugin.server\n"
+        "Integrations({}).check(proto.CheckRequest())\n"
+        "Integrations({}).diff(proto.DiffRequest(id='id'))\n"
+    )
+
+    assert {"pydantic", "pulumi_justt.core.integration"} <= loaded
+    assert loaded & {"httpx", "pulumi_justt.api.client"} == set()
+
+
 def test_the_provider_process_exits_without_a_garbage_collection() -> None:
     """After a `check`, at least nine tenths of the process's objects are excluded from garbage collection.
 

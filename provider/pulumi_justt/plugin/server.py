@@ -6,6 +6,7 @@ JUSTT_WORKERS. One process serves all resources that use the same provider resou
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -183,6 +184,8 @@ def main() -> None:
     """Serve the engine at the address that is the last argument, until the engine ends this process."""
     if len(sys.argv) < 2:  # noqa: PLR2004 - the name of the program and one argument
         sys.exit("pulumi-resource-justt is a plugin: Pulumi's engine starts it. The commands are in pulumi-justt.")
+    # Hardly any of the loaded objects becomes garbage, and the CLI waits until this process has exited.
+    gc.freeze()
     host.serve_engine(sys.argv[-1])
     server = grpc.server(ThreadPoolExecutor(max_workers=_workers(os.environ)), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(), server)

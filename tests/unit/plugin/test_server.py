@@ -23,6 +23,7 @@ from pulumi_justt.plugin.package_schema import GET_MANY, GET_ONE, INTEGRATION, R
 from pulumi_justt.plugin.server import Servicer
 from pulumi_justt.simulator import Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
+from support.checkout import ROOT
 from support.secret_scanner import canary
 
 CANARY = canary("payload")
@@ -461,6 +462,13 @@ def test_a_user_who_starts_the_plugin_is_sent_to_the_commands(monkeypatch: pytes
     monkeypatch.setattr(sys, "argv", ["pulumi-resource-justt"])
     with pytest.raises(SystemExit, match="The commands are in pulumi-justt"):
         server.main()
+
+
+def test_the_package_installs_the_plugin_s_command() -> None:
+    """`pip install` writes the command `pulumi-resource-justt`, whose name is the one that the engine looks for."""
+    scripts = (ROOT / "pyproject.toml").read_text().partition("[project.scripts]")[2].partition("[")[0]
+
+    assert f'pulumi-resource-justt = "{server.main.__module__}:{server.main.__name__}"' in scripts.splitlines()
 
 
 def test_threads_share_one_lifecycle(plugin: Plugin) -> None:
