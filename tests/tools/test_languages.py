@@ -116,6 +116,16 @@ def test_the_folder_may_be_on_path(machine: Machine) -> None:
     assert machine.folders == [made.name]
 
 
+def test_make_env_uses_the_folder_if_it_exists(machine: Machine) -> None:
+    """`make env` puts the folder first on PATH once it was made, and the engine's folder before that."""
+    found = machine.path
+    assert languages.made_before(machine.root, found) == found
+    made = machine.ensure()
+    assert languages.made_before(machine.root, found) == made / "bin"
+    (machine.root / languages.LOCK).write_text("another")
+    assert languages.made_before(machine.root, found) == found
+
+
 @pytest.mark.parametrize("file", ["language-yaml/go.mod", "codegen/main.go", "language-nodejs/package-lock.json"])
 def test_another_folder_is_made_if_a_source_changes(machine: Machine, file: str) -> None:
     """If a file changes that the programs are made from, the script uses another folder."""

@@ -148,6 +148,8 @@ def cached(root: Path, found: Path, env: Mapping[str, str]) -> Path:
 
 def made_before(root: Path, found: Path) -> Path:
     """Return the folder to put first on PATH: the one with the language hosts if it was made, else the engine's."""
+    if not any(engine.load(root).cache.parent.glob("languages-*")):
+        return found
     folder = cached(root, found, os.environ) / "bin"
     return folder if folder.exists() else found
 
