@@ -2,9 +2,11 @@
 
     python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
     python tools/engine/test.py --slow             the slow tests, and branch coverage
+    python tools/engine/test.py --all              the quick tests, the slow ones, and branch coverage
 
-Coverage is that of the quick tests that need no engine, and of every process that they start. The run fails if it is
-below the limit.
+Coverage is that of the quick tests and of the processes that they start, but not of the CLI's processes. For it,
+`--slow` runs the quick tests that need no engine once more. Those with the engine cover almost no additional line. The
+run ends when a part fails, and fails if the coverage is below the limit.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> int:
-    """Run the suite, then the coverage gate, and return the exit code of the first one that fails."""
+    """Run the tests, then the coverage gate, and return the exit code of the first one that fails."""
     engine.restore_interrupt()
     # Pytest uses the user's own variables. The tests get none of them: see tests/support/environment.py.
     environ = {
@@ -35,14 +37,15 @@ def main() -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
     pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
-    if sys.argv[1:] != ["--slow"]:
+    measured = {"--slow": "not engine and not slow", "--all": "not slow"}.get(" ".join(sys.argv[1:]))
+    if measured is None:
         return run(*pytest, *sys.argv[1:])
     languages.ensure(ROOT)
     run("coverage", "erase")
-    # Measuring the other tests too would cost minutes, and cover almost no additional line.
-    code = run("coverage", "run", "-m", *pytest, "-m", "not engine and not slow")
+    # Measuring the slow tests too would cost minutes, and cover almost no additional line.
+    code = run("coverage", "run", "-m", *pytest, "-m", measured)
     run("coverage", "combine", "--quiet")
-    return run(*pytest, "-m", "slow") or code or run("coverage", "report")
+    return code or run(*pytest, "-m", "slow") or run("coverage", "report")
 
 
 if __name__ == "__main__":

@@ -528,12 +528,15 @@ def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
         import resource
         earlier = Intent("urn", "url", None, "identifier", "stripe", time.time(), 0.0)
         assert journal.write_intent(earlier)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, unlimited[1]))
         assert not journal.write_intent(Intent(**{**vars(earlier), "integration_id": "i-1"}))
         assert journal.claim("url", "i-1", "urn") is None
         assert journal.write_snapshot(["i-1" * 100], is_complete=True) is None
         assert journal.intents() == [earlier], journal.intents()
         print(warnings)
+        # If coverage is measured, it writes its file at the exit.
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     """
     printed, _ = child(code, tmp_path).communicate(timeout=60)
     assert printed.count("warning: ") == 1
