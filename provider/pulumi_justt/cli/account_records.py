@@ -24,12 +24,11 @@ __all__ = [
     "View",
     "accounts",
     "cut_short",
-    "is_of_key",
     "listed",
     "managed",
     "owners",
 ]
-__all__ += ["read", "shown", "view"]
+__all__ += ["read", "shown", "unusable_keys", "view"]
 
 NO_ACCOUNT = "must be visible ASCII without spaces, as it is sent as a header"
 
@@ -184,13 +183,14 @@ def listed(account: Account) -> Listing:
     return list_all(client, operation=f"listing {account.called}", account=account.reference)
 
 
-def is_of_key(error: JusttError) -> bool:
-    """Return whether an error of `listed` proves that the API key can't list any account: it is missing, or a 401.
+def unusable_keys(account: Account, error: JusttError) -> set[Account]:
+    """Return the API key of an account if an error of `listed` proves that the key can't list any account.
 
-    A 403 may concern the account, so it proves nothing about the key's other accounts.
+    The key is missing, or Justt answers 401. A 403 may concern the account, so it proves nothing about the key's other
+    accounts. The key stands in the set as its own account, so an account whose `own` is in it needs no request.
     """
     is_unauthorized = isinstance(error, RequestRefused) and error.status == HTTPStatus.UNAUTHORIZED
-    return is_unauthorized or isinstance(error, InvalidSettings)
+    return {account.own} if is_unauthorized or isinstance(error, InvalidSettings) else set()
 
 
 def shown(record: RemoteRecord) -> RemoteRecord:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 from pulumi_justt.api.models import to_vendor_time
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     # Imported only for type checkers: a preview must not load the HTTP library.
     from pulumi_justt.core.client import JusttClient
 
-__all__ = ["Deactivator"]
+__all__ = ["Deactivator", "deactivate_now"]
 
 _DONE_BEFORE = (400, 409, 410, 422)
 """Statuses with which the API may refuse a deactivation because an earlier request has scheduled it already."""
@@ -191,6 +192,30 @@ class Deactivator:
             # The caller raises the first error. The error of this read would add nothing to it.
             return False
         return record.is_inactive
+
+
+def deactivate_now(client: JusttClient, journal: Journal, change: Change, *, operation: str) -> None:
+    """Deactivate an integration at once, whatever its resource's policy is, and record that.
+
+    Args:
+        client: Sends the request.
+        journal: Records the deactivation; its clock gives the date.
+        change: A record with the integration, its account and its resource, as far as they are known.
+        operation: What the caller does, for an error.
+
+    Raises:
+        RequestError: The deactivation failed.
+    """
+    date = to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc))
+    planned = replace(change, action="deactivate", outcome="deactivated", deactivation_date=date)
+    with journal.recording(planned):
+        client.deactivate_integration(
+            str(change.integration_id),
+            operation=operation,
+            account=change.account,
+            deactivation_type="postingDate",
+            deactivation_date=date,
+        )
 
 
 def _text(value: object) -> str | None:

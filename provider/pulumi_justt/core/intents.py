@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord, to_vendor_time
 from pulumi_justt.core import messages
+from pulumi_justt.core.deactivation import deactivate_now
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.journal import Change, Decision, Intent, stack_name, stack_of, within_stack
 from pulumi_justt.core.listing import list_all
@@ -598,24 +599,8 @@ class Intents:
                 self._log.info(f"{creating}: claimed {integration_id}, as decided with `pulumi-justt recover`.")
                 return record
             if not record.is_inactive:
-                date = to_vendor_time(datetime.fromtimestamp(journal.now(), timezone.utc))
-                with journal.recording(
-                    replace(
-                        self.change(urn, inputs),
-                        action="deactivate",
-                        outcome="deactivated",
-                        account=intent.account,
-                        integration_id=integration_id,
-                        deactivation_date=date,
-                    )
-                ):
-                    self._client().deactivate_integration(
-                        integration_id,
-                        operation=operation,
-                        account=intent.account,
-                        deactivation_type="postingDate",
-                        deactivation_date=date,
-                    )
+                change = replace(self.change(urn, inputs), account=intent.account, integration_id=integration_id)
+                deactivate_now(self._client(), journal, change, operation=operation)
             self._log.info(f"{creating}: deactivated {integration_id}, as decided with `pulumi-justt recover`.")
             journal.forget_integration(self._base_url, integration_id)
         journal.remove_intent(intent)

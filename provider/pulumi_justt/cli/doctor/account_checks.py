@@ -63,8 +63,7 @@ def listed(account: Account, found: Accounts) -> Check:
         listing = account_records.listed(account)
     except (InvalidSettings, RequestError) as error:
         found.failed.add(account)
-        if account_records.is_of_key(error):
-            found.unusable_keys.add(account.own)
+        found.unusable_keys |= account_records.unusable_keys(account, error)
         if isinstance(error, InvalidSettings):
             return Check("apiKey", "finding", f"{error}.", account=account.reference)
         # Two responses to the same key differ in their operation and their errorId.

@@ -90,7 +90,7 @@ def collect(  # noqa: PLR0913 - the options of the command
         try:
             listing = account_records.listed(account)
         except JusttError as error:
-            unusable_keys |= {account.own} if account_records.is_of_key(error) else set()
+            unusable_keys |= account_records.unusable_keys(account, error)
             notes.append(str(error))
             continue
         read += 1

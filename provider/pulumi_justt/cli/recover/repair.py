@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from pulumi_justt.api.models import RemoteRecord, to_vendor_time
+from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.cli import account_records
 from pulumi_justt.cli.account_records import Account
 from pulumi_justt.cli.recover import state_repair
@@ -18,6 +17,7 @@ from pulumi_justt.cli.recover.state_repair import NOTHING, RecoveryError, insert
 from pulumi_justt.cli.stacks import StackError
 from pulumi_justt.cli.state import State
 from pulumi_justt.core.client import shared_client
+from pulumi_justt.core.deactivation import deactivate_now
 from pulumi_justt.core.journal import Change, Decision
 from pulumi_justt.errors import RequestRefused
 
@@ -175,17 +175,12 @@ def _deactivate(diagnosis: Diagnosis, case: Case, decision: Decision, record: Re
         return
     integration_id = record.integration_id
     if not record.is_inactive:
-        date = to_vendor_time(datetime.now(timezone.utc))
-        change = _change(diagnosis, case, integration_id)
-        change.action, change.outcome, change.deactivation_date = "deactivate", "deactivated", date
-        with diagnosis.journal.recording(change):
-            shared_client(case.account.settings).deactivate_integration(
-                integration_id,
-                operation=f"recovering {case.urn}, to deactivate integration {integration_id}",
-                account=case.account.reference,
-                deactivation_type="postingDate",
-                deactivation_date=date,
-            )
+        deactivate_now(
+            shared_client(case.account.settings),
+            diagnosis.journal,
+            _change(diagnosis, case, integration_id),
+            operation=f"recovering {case.urn}, to deactivate integration {integration_id}",
+        )
     diagnosis.journal.forget_integration(case.account.settings.base_url, integration_id)
     yield f"{case.name}: integration {integration_id} was deactivated."
 

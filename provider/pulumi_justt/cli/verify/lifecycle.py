@@ -22,6 +22,7 @@ from pulumi_justt.api.models import RemoteRecord, to_vendor_time
 from pulumi_justt.cli.verify import facts
 from pulumi_justt.cli.verify.facts import Fact
 from pulumi_justt.core.client import JusttClient
+from pulumi_justt.core.deactivation import deactivate_now
 from pulumi_justt.core.inputs import Inputs
 from pulumi_justt.core.journal import Change, Journal
 from pulumi_justt.core.listing import Listing, list_all
@@ -270,7 +271,13 @@ class Verification(Unpicklable):
         if self.integrations[integration_id]:
             fact = self.facts["secondDeactivation"]
             try:
-                self._send_deactivation(integration_id, _now())
+                self.client.deactivate_integration(
+                    integration_id,
+                    operation=f"{_OPERATION}, deactivating {integration_id}",
+                    account=self.account,
+                    deactivation_type="postingDate",
+                    deactivation_date=to_vendor_time(datetime.now(timezone.utc)),
+                )
                 fact.judge(True, self._seen)
             except RequestRefused as refused:
                 fact.judge(refused.status not in (_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND), _response(refused))
@@ -283,21 +290,10 @@ class Verification(Unpicklable):
         Raises:
             RequestError: The deactivation failed.
         """
-        date = _now()
         # An earlier run may have created it, so its source and identifier are not known here.
         change = Change("deactivate", "deactivated", self.client.settings.base_url, account=self.account)
-        change.integration_id, change.deactivation_date = integration_id, date
-        with self.journal.recording(change):
-            self._send_deactivation(integration_id, date)
-
-    def _send_deactivation(self, integration_id: str, date: str) -> None:
-        self.client.deactivate_integration(
-            integration_id,
-            operation=f"{_OPERATION}, deactivating {integration_id}",
-            account=self.account,
-            deactivation_type="postingDate",
-            deactivation_date=date,
-        )
+        change.integration_id = integration_id
+        deactivate_now(self.client, self.journal, change, operation=f"{_OPERATION}, deactivating {integration_id}")
 
     def _await_inactive(self, integration_id: str, within: float = _WAIT_SECONDS) -> tuple[str, float]:
         """Read an integration until it is INACTIVE, and return its last status and the seconds that this took.
@@ -420,10 +416,6 @@ def _response(error: JusttError) -> str:
 def _has_word(text: bytes, word: str) -> bool:
     """Return whether *text* has *word* other than as a part of a longer word. An id may be a short number."""
     return re.search(rb"(?<![\w-])" + re.escape(word.encode()) + rb"(?![\w-])", text) is not None
-
-
-def _now() -> str:
-    return to_vendor_time(datetime.now(timezone.utc))
 
 
 def _another_id(integration_id: str) -> str:
