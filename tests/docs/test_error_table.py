@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+import error_source
 import error_table
-from error_table import Source
+from error_source import Source
 from support.checkout import ROOT
 
-PACKAGE = error_table.package()
+PACKAGE = error_source.package()
 
 
 def test_the_page_matches_the_source() -> None:
@@ -126,9 +127,9 @@ def inner():
 def test_no_entry_of_the_generator_is_stale() -> None:
     """Each section, placeholder and exception that the generator names still exists in the package."""
     named = set().union(*(source.named for source in PACKAGE))
-    assert {name for name in {*error_table._NAMES, *error_table._CALLS} if name not in named} == set()
+    assert {name for name in {*error_source._NAMES, *error_source._CALLS} if name not in named} == set()
     places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"warning_or_note.", "operation."}
     parts = {part for _, parts in error_table.SECTIONS.values() for part in parts} | error_table._ELSEWHERE.keys()
     assert {part for part in parts if not any(place.startswith(f"{part}.") for place in places)} == set()
     code = "".join(source.code for source in PACKAGE)
-    assert {name for name in error_table._NEVER_SHOWN if f"raise {name}" not in code.replace("httpcore.", "")} == set()
+    assert {name for name in error_source._NEVER_SHOWN if f"raise {name}" not in code.replace("httpcore.", "")} == set()

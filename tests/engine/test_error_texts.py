@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-import error_table
+import error_source
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support import golden_errors
 from support.golden_errors import assert_messages
@@ -66,7 +66,7 @@ def test_an_uncertain_create_shows_its_candidate(stack: Stack, simulator: Simula
 
 def test_the_page_has_all_texts_of_the_terminal() -> None:
     """The texts of docs/errors.md include each sentence of the recorded terminal output."""
-    texts = [_pattern(text.text) for source in error_table.package() for text in source.texts]
+    texts = [_pattern(text.text) for source in error_source.package() for text in source.texts]
     long = [text for text in texts if len(re.findall(r"[a-z]{2,}", text)) > 4]
     lines = [
         line for path in sorted(golden_errors.KEPT.glob("*.txt")) for line in path.read_text().splitlines() if line

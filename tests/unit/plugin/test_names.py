@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-import error_table
+import error_source
 from pulumi_justt.credentials import CREDENTIAL_TYPES
 from pulumi_justt.plugin.names import in_api_names
 from pulumi_justt.schema import INTEGRATION, READY
@@ -70,7 +70,7 @@ def test_no_text_of_the_core_keeps_a_python_name() -> None:
     """Each text that the core and its clients raise, show or yield has no Python name in the plugin."""
     texts = {
         in_api_names(text.text)
-        for source in error_table.package()
+        for source in error_source.package()
         for text in source.texts
         if text.place.startswith(("core.", "credentials.", "references.", "values.", "api."))
         and not text.place.startswith("credentials.CredentialType.from_output")
