@@ -134,7 +134,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Defects": ("A bug in the provider is shown in this form.", ("core.messages.defect",)),
     "Functions of the plugin": (
         "Programs call `getIntegration` and `getIntegrations`. An error of a request has the form above.",
-        ("core.lookups",),
+        ("core.lookups", "plugin.kinds", "plugin.server"),
     ),
     "The command line": (
         "`doctor` shows each result as `finding`, `not checked` or `ok`, and on the next line what you should do.",

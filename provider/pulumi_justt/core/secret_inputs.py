@@ -30,6 +30,9 @@ def secret_paths(properties: Properties, marked: Collection[tuple[str | int, ...
         paths = {path for path in paths if path[0] != _PAYLOAD} | {path[:2] for path in paths if path[0] == _PAYLOAD}
         shown = () if is_whole else _shown_fields(properties)
         paths = (paths | {(_PAYLOAD, name) for name in payload if name not in shown}) - {(_PAYLOAD,)}
+    elif payload is not None:
+        # `check` refuses it, and it may be a credential.
+        paths.add((_PAYLOAD,))
     return {path for path in paths if path[0] in properties}
 
 

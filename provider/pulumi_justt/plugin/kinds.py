@@ -13,10 +13,10 @@ from pulumi_justt import host, schema
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.lookups import find_integration, find_integrations, importable_integrations
 from pulumi_justt.core.secret_inputs import secret_paths, secret_references
-from pulumi_justt.errors import InvalidSettings
+from pulumi_justt.errors import InvalidSettings, JusttError, nearest
 from pulumi_justt.plugin.codec import Decoded, Path, decode, encode
 from pulumi_justt.plugin.names import in_api_names
-from pulumi_justt.plugin.package_schema import GET_ONE
+from pulumi_justt.plugin.package_schema import GET_MANY, GET_ONE
 from pulumi_justt.resource_kinds import IntegrationKind, ReadinessKind, ResourceKind, error_boundary, write_line
 from pulumi_justt.thread_pool import additional_worker
 from pulumi_justt.unpicklable import Unpicklable
@@ -149,6 +149,9 @@ class PluginKind(ResourceKind, Unpicklable):
         return Empty()
 
 
+_FUNCTIONS = (GET_ONE, GET_MANY)
+
+
 class Integrations(IntegrationKind, PluginKind):
     """The resource `PaymentIntegration`."""
 
@@ -156,11 +159,17 @@ class Integrations(IntegrationKind, PluginKind):
 
     @error_boundary
     def invoke(self, request: proto.InvokeRequest) -> proto.InvokeResponse:
-        """Call a function of the package."""
+        """Call a function of the package.
+
+        Raises:
+            JusttError: A program calls a function of this package that does not exist.
+        """
         core, arguments = self._core, decode(request.args).properties
         found: dict[str, Any]
         if request.tok == GET_ONE:
             found = find_integration(core.client(), core.settings, arguments)
+        elif request.tok != GET_MANY:
+            raise JusttError(f"{request.tok} is not a function of this plugin{nearest(request.tok, _FUNCTIONS)}.")
         else:
             found = {"integrations": find_integrations(core.client(), core.settings, arguments)}
         response = proto.InvokeResponse()

@@ -22,7 +22,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from pulumi_justt import host
 from pulumi_justt.core.config import PROVIDER, Settings
 from pulumi_justt.core.inputs import UNKNOWN
-from pulumi_justt.errors import InvalidSettings
+from pulumi_justt.errors import InvalidSettings, nearest
 from pulumi_justt.plugin.codec import decode, encode
 from pulumi_justt.plugin.kinds import Integrations, PluginKind, Waits, failure
 from pulumi_justt.plugin.names import in_api_names
@@ -117,8 +117,12 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: proto.CreateRequest, context: grpc.ServicerContext) -> Message:
         """Create a resource, or in a preview return what is known about it."""
-        kind = self._kind(request)
-        return _answered(request, context, lambda: (kind.plan_create if request.preview else kind.create)(request))
+
+        def create() -> proto.CreateResponse:
+            kind = self._kind(request)
+            return kind.plan_create(request) if request.preview else kind.create(request)
+
+        return _answered(request, context, create)
 
     def Read(self, request: proto.ReadRequest, context: grpc.ServicerContext) -> Message:
         """Read a resource for a refresh, an import or a lookup."""
@@ -126,8 +130,12 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: proto.UpdateRequest, context: grpc.ServicerContext) -> Message:
         """Update a resource, or in a preview return what is known about it."""
-        kind = self._kind(request)
-        return _answered(request, context, lambda: (kind.plan_update if request.preview else kind.update)(request))
+
+        def update() -> proto.UpdateResponse:
+            kind = self._kind(request)
+            return kind.plan_update(request) if request.preview else kind.update(request)
+
+        return _answered(request, context, update)
 
     def Delete(self, request: proto.DeleteRequest, context: grpc.ServicerContext) -> Empty:
         """Delete a resource."""
@@ -144,9 +152,16 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
         yield from _answered(request, context, lambda: self._integrations.list(request))
 
     def _kind(self, request: Any) -> PluginKind:  # noqa: ANN401 - any message with a URN
-        """Return the kind of the resource that *request* names."""
+        """Return the kind of the resource that *request* names.
+
+        Raises:
+            TerminalError: A program has a resource of this package whose type does not exist.
+        """
         kinds: dict[str, PluginKind] = {INTEGRATION: self._integrations, READY: self._waits}
-        return kinds[request.urn.split("::")[2].rpartition("$")[2]]
+        kind = request.urn.split("::")[2].rpartition("$")[2]
+        if kind not in kinds:
+            raise TerminalError(f"{kind} is not a resource of this plugin{nearest(kind, kinds)}.")
+        return kinds[kind]
 
 
 def _settings(properties: Mapping[str, Any], urn: str) -> dict[str, Any]:

@@ -152,6 +152,7 @@ def reasons(response: Any) -> list[str]:  # noqa: ANN401 - a message of the prot
             [("merchantAccountCodes", 0)],
             [("secretPayload", "apiKey"), ("merchantAccountCodes",)],
         ),
+        ({"secretPayload": UNKNOWN}, (), [("secretPayload",)]),
     ],
 )
 def test_each_credential_field_is_a_secret_of_its_own(
@@ -399,6 +400,20 @@ def test_an_invalid_argument_of_a_function_is_refused(
 
 
 # Errors
+
+
+def test_an_unknown_resource_or_function_is_named(plugin: Plugin) -> None:
+    """A program that misspells a type gets the nearest one, and not a crash of the plugin."""
+    urn = URN.replace("PaymentIntegration", "PaymentIntegrations")
+    for method, message in (
+        ("Check", proto.CheckRequest),
+        ("Create", proto.CreateRequest),
+        ("Read", proto.ReadRequest),
+    ):
+        with pytest.raises(Refused, match="did you mean 'justt:index:PaymentIntegration'"):
+            plugin.call(method, message(urn=urn))
+    with pytest.raises(Refused, match="did you mean 'justt:index:getIntegration'"):
+        plugin.call("Invoke", proto.InvokeRequest(tok="justt:index:getIntegratio"))
 
 
 def test_an_error_is_one_paragraph_with_the_api_s_names(plugin: Plugin, running: SimulatorServer) -> None:
