@@ -16,7 +16,7 @@ import pytest
 from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 from support.adoption_programs import live
-from support.harness import HANG_SECONDS, Stack
+from support.harness import HANG_SECONDS, Stack, eventually
 from support.plugin_stack import MovingStack, PluginStack
 from support.secret_scanner import canary
 
@@ -230,6 +230,37 @@ def test_ten_dynamic_resources_move_to_the_plugin_and_back(stack: Stack, simulat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind_of_stack", [MovingStack])
+def test_a_resource_moves_with_a_provider_of_its_own(stack: Stack, simulator: SimulatorServer) -> None:
+    """A protected resource in a component moves from a `justt.Provider` to a provider of the plugin, and back."""
+    stack.provide({"otherKey": canary("other")})
+
+    def program(module: str, former: str) -> str:
+        return f"""
+import {module}
+own = justt.Provider("own", api_key=secret("otherKey"))
+justt.PaymentIntegration(
+    "shop", external_identifier="shop", integration_name="Shop", source="stripe",
+    credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
+    opts=pulumi.ResourceOptions(
+        provider=own, parent=pulumi.ComponentResource("a:b:C", "part"), protect=True,
+        aliases=[pulumi.Alias(type_="{former}PaymentIntegration")],
+    ),
+)
+"""
+
+    stack.program(program("os", "none:index:"))
+    stack.up()
+    requests(simulator)
+    for module, former in (("plugin_program", DYNAMIC), ("os", "justt:index:")):
+        stack.program(program(module, former))
+        assert "1 updated" in stack.up().text
+        stack.preview("--expect-no-changes")
+    assert requests(simulator) == []
+    assert len(live(simulator)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind_of_stack", [MovingStack])
 def test_without_an_alias_a_move_is_a_create_and_a_delete(
     stack: Stack, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
@@ -243,6 +274,28 @@ def test_without_an_alias_a_move_is_a_create_and_a_delete(
     comment = stack.justt("summary", answers=file.read_text()).stdout
     assert comment.count("Warning of `shop-") == 10
     assert f'aliases=[pulumi.Alias(type_="{DYNAMIC}PaymentIntegration")]' in comment
+
+
+@pytest.mark.slow
+def test_waits_block_no_creates(stack: Stack, simulator: SimulatorServer) -> None:
+    """With four threads, six waits leave threads for the creates of other integrations."""
+    stack.environ["JUSTT_WORKERS"] = "4"
+    stack.program(
+        HEAD
+        + """
+first = [Integration(f"first-{n}", **stripe(n)) for n in range(6)]
+for each in first:
+    Ready(each._name, integrationId=each.id, timeoutSeconds=600)
+for n in range(6):
+    Integration(f"second-{n}", opts=pulumi.ResourceOptions(depends_on=first), **stripe(6 + n))
+"""
+    )
+    process = stack.start("up", "--yes", "--skip-preview")
+    eventually(lambda: len(simulator.records.integrations()) == 12)
+    for record in simulator.records.integrations():
+        simulator.records.set_status(record.id, "SUCCESSFUL")
+    stack.keep(process.communicate(timeout=HANG_SECONDS)[0])
+    assert process.returncode == 0
 
 
 @contextmanager

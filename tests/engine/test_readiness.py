@@ -11,6 +11,7 @@ import pytest
 from pulumi_justt.errors import WITHHELD
 from pulumi_justt.simulator import Fault, SimulatorServer
 from support.harness import HANG_SECONDS, Stack, eventually
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 PROGRAM = """
@@ -128,6 +129,7 @@ def test_a_failed_integration_stops_the_rollout(stack: Stack, simulator: Simulat
     }
 
 
+@in_both_front_ends
 def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack, simulator: SimulatorServer) -> None:
     """During a rotation, the old integration stays active until a new one works, even if new ones fail first.
 
@@ -146,7 +148,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     fail_next(simulator)
     stack.up(fails=True)
     assert sent(simulator) == [POST, LOOK]
-    assert "+-pulumi-python:dynamic/justt:IntegrationReady: (replace)" in stack.preview().text
+    assert f"+-{stack.module}IntegrationReady: (replace)" in stack.preview().text
     text = stack.up("--continue-on-error", fails=True).text
     assert f"({first}): its replacement is not ready, so it stays active and in the state." in text
     assert sent(simulator) == [LOOK]
@@ -165,7 +167,7 @@ def test_a_rotation_keeps_the_old_integration_until_a_new_one_works(stack: Stack
     # A changed deadline is an update in place. An update of the integration doesn't change the wait.
     stack.program(program(more + "deactivation=justt.Deactivation(type='dueDate'),", timeout=700))
     text = stack.preview().text
-    assert "~ pulumi-python:dynamic/justt:IntegrationReady: (update)" in text
+    assert f"~ {stack.module}IntegrationReady: (update)" in text
     assert "~ timeoutSeconds: 300 => 700\n" in text
     assert "2 updated" in stack.up().text
     assert stack.outputs()["timeout"] == 700
