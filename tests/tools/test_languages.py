@@ -5,6 +5,7 @@ Every program here is a shell script on a separate PATH. The tests of the exampl
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,3 +166,11 @@ def test_a_failed_step_leaves_no_folder(machine: Machine, name: str) -> None:
     with pytest.raises(engine.EngineError, match=rf"{name}.* failed \(error: no space left\)"):
         machine.ensure()
     assert machine.folders == []
+
+
+def test_the_generator_has_the_engine_s_version() -> None:
+    """The generator of SDKs is as new as the engine, so that it knows each part of a schema that the engine accepts."""
+    files = [engine.ROOT / "tools/engine" / name / "go.mod" for name in ("cli", "codegen")]
+    subject = "(?:require )?github.com/pulumi/pulumi/pkg/v3"
+    versions = [re.findall(rf"^\s*{subject} (\S+)$", file.read_text(), re.MULTILINE) for file in files]
+    assert versions[0] == versions[1] != []
