@@ -80,7 +80,8 @@ class _Finding:
     def remediation(self) -> str:
         """What the user should do next."""
         if self.failure:
-            return messages.unlisted_remediation(str(self.failure))
+            # Its remediation is for a command that may simply run again.
+            return messages.unlisted_remediation(str(self.failure.but(remediation="-")).removesuffix(". -"))
         candidates = [(record.integration_id, record.status) for record in self.candidates]
         return messages.ambiguous_remediation(candidates, is_proof=self.is_proof)
 
