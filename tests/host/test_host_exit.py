@@ -271,8 +271,6 @@ def test_a_host_that_missed_its_signal_exits(engine: socket.socket, simulator: S
     """
     with start(engine, simulator) as host:
         host.check({}, INPUTS)
-        with pytest.raises(subprocess.TimeoutExpired):
-            host.process.wait(4.0)
 
         host.disconnect()
 

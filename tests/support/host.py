@@ -69,7 +69,7 @@ class Host:
     ) -> None:
         """End the process as the engine does, and keep its output.
 
-        The SDK's server sometimes ignores the request to stop. The engine then kills it after five seconds.
+        The SDK's server ignores the signal if a thread of gRPC gets it. The engine then kills it after five seconds.
         """
         self._channel.close()
         self.process.send_signal(signal.SIGINT)

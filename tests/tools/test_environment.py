@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support import environment
+import pytest
+
+from support import environment, pip_list
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 
@@ -71,3 +73,20 @@ def test_no_test_extends_the_environment_of_its_process() -> None:
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
     found = {path.name for path in files if re.search(r"os\.environ(?!\[|\.get\()", path.read_text())}
     assert found == {"environment.py", "test_environment.py"}
+
+
+@pytest.mark.parametrize("arguments", [["list", "-v", "--format", "json"], ["list", "--format", "json"], ["--version"]])
+def test_the_stand_in_for_pip_prints_what_pip_prints(arguments: list[str], tmp_path: Path) -> None:
+    """The `pip` that the engine tests use prints the same as the real one, whether it repeats a list or runs it."""
+    real, stood_in = (
+        subprocess.run(
+            [sys.executable, "-m", "pip", *arguments],
+            cwd=tmp_path,
+            env=environment.build(variables),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for variables in ({}, {"PYTHONPATH": pip_list.python_path()})
+    )
+    assert stood_in == real
