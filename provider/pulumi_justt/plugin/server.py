@@ -165,15 +165,19 @@ class Servicer(Unpicklable, provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _settings(properties: Mapping[str, Any], urn: str) -> dict[str, Any]:
-    """Return the settings among the inputs of a provider resource. Those that a preview does not know are left out.
+    """Return the settings among the inputs of a provider resource, as text like those of a stack's configuration.
 
-    A provider of the program has settings of its own only. The engine's default provider has those of the stack.
+    Those that a preview does not know are left out. A provider of the program has settings of its own only. The
+    engine's default provider has those of the stack.
     """
-    given = {name: value for name, value in properties.items() if name not in _OF_THE_ENGINE}
+    given = {
+        name: str(value)
+        for name, value in properties.items()
+        if name not in _OF_THE_ENGINE and value not in (None, UNKNOWN)
+    }
     name = urn.rpartition("::")[2]
-    if UNKNOWN in given.values() or name.partition("_")[0] in ("", "default"):
-        return {name: value for name, value in given.items() if value is not UNKNOWN}
-    return {**given, PROVIDER: name}
+    is_default = name.partition("_")[0] in ("", "default")
+    return given if is_default or UNKNOWN in properties.values() else {**given, PROVIDER: name}
 
 
 def _answered(

@@ -179,6 +179,7 @@ def test_the_api_key_is_a_secret_of_the_provider(running: SimulatorServer) -> No
     good = check(baseUrl=running.base_url, apiKey="bearer-key", timeoutSeconds=7, version="1.0.0")
     assert decode(good.inputs).secrets == {("apiKey",)}
     assert reasons(good) == reasons(check(apiKey=UNKNOWN)) == []
+    assert reasons(check(requestsPerMinute=7, timeoutSeconds=0.5, environment=None)) == []
     assert reasons(check(enviroment="sandbox"))[0].startswith("justt:enviroment is not a setting")
     assert reasons(check(timeoutSeconds="soon")) == ["justt:timeoutSeconds must be a number from 0.1 to 600.0"]
 
