@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 
-from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.core.state import Properties
 
 __all__ = ["Identifiers"]
@@ -31,7 +30,7 @@ class Identifiers:
             yet, or if this resource was checked before, as one that is replaced.
         """
         account, identifier = inputs.get("referenceAccountId"), inputs["externalIdentifier"]
-        if UNKNOWN in (account, identifier):
+        if not isinstance(identifier, str) or not isinstance(account, str | None):
             return None
         with self._lock:
             resources = self._resources[account, identifier]

@@ -52,6 +52,7 @@ from pulumi_justt.core.state import (
     describe,
     drop_none,
     is_undeclared,
+    other_environment,
     outputs_from,
     raise_unless_missing_allowed,
     require_same_environment,
@@ -156,8 +157,9 @@ class IntegrationLifecycle:
                 # Sort only after the validation, which names an item by its position in the program.
                 inputs[name] = sorted({*items})
         self._ownership.note_check(urn, inputs)
-        moved = moves(self.settings, olds, inputs, is_account_explicit=is_account_explicit)
-        failures = [f"{name}: {text}" for name, text in (*invalid.items(), *moved)]
+        environment = other_environment(self.settings, olds, news)
+        moved = moves(olds, inputs, is_account_explicit=is_account_explicit)
+        failures = [f"{name}: {text}" for name, text in (*invalid.items(), *environment, *moved)]
         self._replacements.note_check(urn, inputs, is_accepted=not failures)
         other = self._identifiers.first_with_same(urn, inputs) if not failures else None
         if other:

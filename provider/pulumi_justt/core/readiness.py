@@ -112,7 +112,7 @@ class ReadinessLifecycle:
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]
-        failures = (*_problems(inputs), *other_environment(self.settings, olds))
+        failures = (*_problems(inputs), *other_environment(self.settings, olds, news))
         return CheckResult(inputs, [f"{name}: {text}" for name, text in failures])
 
     def diff(self, olds: Properties, news: Properties) -> list[str]:
@@ -333,7 +333,7 @@ def _require_not_failed(record: RemoteRecord, wait: _Wait, *, is_managed: bool) 
 def _problems(inputs: Properties) -> Iterator[tuple[str, str]]:
     """Yield the argument and the reason for each invalid property."""
     known, unknown = split_unknowns(inputs)
-    for name in sorted(known.keys() - _ARGUMENTS.keys()):
+    for name in sorted(inputs.keys() - _ARGUMENTS.keys()):
         yield name, f"is not an argument{nearest(name, _ARGUMENTS.values())}"
     for path, text in invalid(ReadinessInputs, known, unknown):
         yield _ARGUMENTS.get(path, path), text

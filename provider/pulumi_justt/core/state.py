@@ -127,8 +127,12 @@ def invalid(model: type[BaseModel], known: Properties, absent: Collection[str]) 
                 yield path, _reason(each["type"], each.get("ctx", {}), each["input"], each["msg"])
 
 
-def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[str, str]]:
-    """Yield a failure of `check` if the recorded environment is not the configured one."""
+def other_environment(settings: Settings, olds: Properties, news: Properties) -> Iterator[tuple[str, str]]:
+    """Yield a failure of `check` if the recorded environment, or one that the program gives, is not the configured one.
+
+    Only the plugin's resources can be given one. Without the failure, they would use the configured environment, which
+    is production by default.
+    """
     recorded = olds.get("environment", settings.environment)
     if recorded != settings.environment:
         yield (
@@ -137,6 +141,14 @@ def other_environment(settings: Settings, olds: Properties) -> Iterator[tuple[st
                 f"this integration was created in {recorded}, and the configuration says {settings.environment}: set "
                 "justt:environment and justt:baseUrl (or their variables) back, or use another stack for each "
                 "environment"
+            ),
+        )
+    elif news.get("environment") not in (None, settings.environment):
+        yield (
+            "environment",
+            (
+                f"one resource cannot choose it, and the configuration says {settings.environment}: remove it here, "
+                "and set justt:environment for the stack, or environment on a provider resource"
             ),
         )
 

@@ -7,9 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from pulumi_justt import credentials, schema
 from pulumi_justt.api.models import SOURCES
-from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import ARGUMENTS, UNKNOWN, Inputs, split_unknowns
-from pulumi_justt.core.state import Properties, invalid, other_environment
+from pulumi_justt.core.state import Properties, invalid
 from pulumi_justt.errors import is_like, nearest
 from pulumi_justt.payment_service_providers import NAMES, nearest_name
 from pulumi_justt.values import COLORED, is_colored, is_plain_name
@@ -19,15 +18,13 @@ __all__ = ["moves", "validate"]
 
 def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
     """Yield the argument and the reason for each invalid property."""
+    yield from _misspelled(inputs)
     known, unknown = split_unknowns(inputs)
-    for name in sorted(known.keys() - ARGUMENTS.keys()):
-        yield name, f"is not an argument{nearest(name, ARGUMENTS.values())}"
-    policy = known.get("deactivation")
-    parts = {part.name: part.argument for part in schema.DEACTIVATION}
-    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
-        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
     for path, text in invalid(Inputs, known, unknown):
-        yield _argument(path), text
+        if path == "secretReferences":
+            yield "credentials", "the references must be an object"
+        else:
+            yield _argument(path), text
     if is_colored(known.get("secretReferences")):
         yield "credentials", COLORED
     may_be_unlisted = inputs.get("allowUnlisted") in (True, UNKNOWN)
@@ -49,11 +46,8 @@ def validate(inputs: Properties) -> Iterator[tuple[str, str]]:
             yield f"credentials.{name}" if name else "credentials", text
 
 
-def moves(
-    settings: Settings, olds: Properties, inputs: Properties, *, is_account_explicit: bool
-) -> Iterator[tuple[str, str]]:
-    """Yield each forbidden change of environment or account: a wrong setting must not replace all integrations."""
-    yield from other_environment(settings, olds)
+def moves(olds: Properties, inputs: Properties, *, is_account_explicit: bool) -> Iterator[tuple[str, str]]:
+    """Yield a forbidden change of the account: a wrong setting must not replace all integrations."""
     if not olds or is_account_explicit:
         return
     before, after = olds.get("referenceAccountId"), inputs.get("referenceAccountId")
@@ -71,6 +65,16 @@ def moves(
             f"the integration (`pulumi up --replace` with its URN moves it to {after or 'no account'})"
         ),
     )
+
+
+def _misspelled(inputs: Properties) -> Iterator[tuple[str, str]]:
+    """Yield each name that is not an argument, even if a preview does not know its value."""
+    for name in sorted(inputs.keys() - ARGUMENTS.keys()):
+        yield name, f"is not an argument{nearest(name, ARGUMENTS.values())}"
+    policy = inputs.get("deactivation")
+    parts = {part.name: part.argument for part in schema.DEACTIVATION}
+    for name in sorted(policy.keys() - parts.keys()) if isinstance(policy, Mapping) else ():
+        yield f"deactivation.{name}", f"is not an argument{nearest(name, parts.values())}"
 
 
 def _argument(path: str) -> str:

@@ -14,8 +14,8 @@ from pulumi_justt.schema import DEACTIVATION, INTEGRATION, READY
 
 __all__ = ["in_api_names"]
 
-_QUOTED = re.compile(r"""(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|"[^"]*"|`[^`]*`""")
-"""A value or a command. The apostrophe of a word is not a quote."""
+_QUOTED = re.compile(r"""(?<!\w)(?<!did you mean )'(?:[^'\\]|\\.)*'(?!\w)|"[^"]*"|`[^`]*`""")
+"""A value or a command. The apostrophe of a word is not a quote, and a suggested name is not a value."""
 
 _UNKNOWN_NAME = re.compile(r"[^ ]+: (?=is not an argument|is not a field)")
 """The beginning of a failure that shows a name as the program gives it."""
@@ -25,7 +25,7 @@ _OPTIONS = ("delete_before_replace", "replace_on_changes", "retain_on_delete", "
 
 _WORDS = {
     **{name: name_of_api for name, name_of_api in _FIELDS.items() if "_" in name},
-    **{each.argument: each.name for each in (*INTEGRATION, *READY, *DEACTIVATION) if "_" in each.argument},
+    **{each.argument: each.name for each in (*INTEGRATION, *READY, *DEACTIVATION) if re.search("[_.]", each.argument)},
     **{name: wire_name(name) for name in _OPTIONS},
     **{shape.__name__: secret_type for secret_type, shape in CREDENTIAL_TYPES.items()},
     **{f"deactivation.{each.argument}": f"deactivation.{each.name}" for each in DEACTIVATION},
@@ -39,12 +39,15 @@ _FLAG = re.compile(r"\b([a-z]+(?:[A-Z][a-z]+)*)=(True|False)\b")
 _PHRASES = (
     (re.compile(r"^integration: "), "integrationId: "),
     (
-        re.compile(r"^credentials: (?=is required|must be text|must not be empty|must have|the secret type)"),
+        re.compile(r"^credentials: (?=is required|must be text|must be one line|must not|must have|the secret type)"),
         "secretType: ",
     ),
-    (re.compile(r"^credentials: (?=a reference|has the characters)"), "secretReferences: "),
     (
-        re.compile(r"\bcredentials\.(\S+)(?= comes from| is not a valid reference|: is not a valid reference)"),
+        re.compile(r"^credentials: (?:the references (?=must be)|(?=a reference|has the characters))"),
+        "secretReferences: ",
+    ),
+    (
+        re.compile(r"\bcredentials\.(…[^:]*|\S+)(?= comes from| is not a valid reference|: is not a valid reference)"),
         r"secretReferences.\1",
     ),
     (re.compile(r"^credentials\b(?=[.:])"), "secretPayload"),

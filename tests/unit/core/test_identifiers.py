@@ -74,6 +74,8 @@ def test_a_second_check_of_a_resource_warns_no_more(program: Program) -> None:
         {"referenceAccountId": "acc_2"},
         {"externalIdentifier": UNKNOWN},
         {"referenceAccountId": UNKNOWN},
+        {"externalIdentifier": [UNKNOWN]},
+        {"referenceAccountId": [UNKNOWN]},
         {"source": "misspelled"},
     ],
 )

@@ -165,6 +165,14 @@ def test_check_adds_only_the_environment() -> None:
         ({"integrationId": None}, "integration: is required"),
         ({"integrationId": ""}, "integration: must not be empty"),
         ({"timeout": 5}, "timeout: is not an argument (did you mean 'timeout_seconds'?)"),
+        ({"timeout": UNKNOWN}, "timeout: is not an argument (did you mean 'timeout_seconds'?)"),
+        (
+            {"environment": "sandbox"},
+            (
+                "environment: one resource cannot choose it, and the configuration says simulator: remove it here, and "
+                "set justt:environment for the stack, or environment on a provider resource"
+            ),
+        ),
     ],
 )
 def test_check_names_invalid_arguments(changes: Mapping[str, object], failure: str) -> None:

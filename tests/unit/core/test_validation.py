@@ -582,6 +582,25 @@ def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
     assert failure == "deactivation.afterdays: is not an argument (did you mean 'after_days'?)"
 
 
+def test_a_misspelled_name_is_refused_before_its_value_is_known(offline: Offline) -> None:
+    """In a preview, a misspelled property or policy key with an unknown value is refused, as in the update."""
+    news = {**MINIMAL, "externalIdentifer": UNKNOWN, "deactivation": {"afterdays": UNKNOWN}}
+
+    assert offline.failures(news) == [
+        "externalIdentifer: is not an argument (did you mean 'external_identifier'?)",
+        "deactivation.afterdays: is not an argument (did you mean 'after_days'?)",
+    ]
+
+
+@pytest.mark.parametrize("given", ["production", "sandbox", "", UNKNOWN])
+def test_a_resource_cannot_choose_its_environment(offline: Offline, given: object) -> None:
+    """A program of the plugin can give a resource an environment. Another one than the configured one is refused."""
+    (failure,) = offline.failures({**MINIMAL, "environment": given})
+
+    assert failure.startswith("environment: one resource cannot choose it, and the configuration says simulator")
+    assert offline.failures({**MINIMAL, "environment": "simulator"}) == []
+
+
 @pytest.mark.parametrize(
     ("references", "text"),
     [
@@ -593,7 +612,7 @@ def test_check_refuses_a_misspelled_policy_key(offline: Offline) -> None:
         ),
         ({"apiKey": "STRIPE_KEY"}, "credentials.api_key: is not a valid reference: use from_env or from_file"),
         ({"apiKey": {"fromEnv": "JUSTT_API_KEY", "version": 1}}, "credentials.api_key: is not a valid reference"),
-        ([1], "credentials: must be an object, got a list"),
+        ([1], "credentials: the references must be an object"),
     ],
 )
 def test_check_refuses_invalid_references(offline: Offline, references: object, text: str) -> None:

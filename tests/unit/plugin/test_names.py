@@ -44,6 +44,24 @@ PYTHON = re.compile(
         ),
         ("deactivation.date: must be a UTC time", "deactivation.deactivationDate: must be a UTC time"),
         ("integration: is required", "integrationId: is required"),
+        ("integration.source: must be text", "source: must be text"),
+        (
+            "externalIdentifer: is not an argument (did you mean 'external_identifier'?)",
+            "externalIdentifer: is not a property (did you mean 'externalIdentifier'?)",
+        ),
+        (
+            "credentials.apiKye: is not a field of ApiKeyOnly (did you mean 'api_key'?)",
+            "secretPayload.apiKye: is not a field of APIKEY_ONLY (did you mean 'apiKey'?)",
+        ),
+        (
+            "credentials: must be one line without control characters",
+            "secretType: must be one line without control characters",
+        ),
+        ("credentials: the references must be an object", "secretReferences: must be an object"),
+        (
+            "credentials.… (a text of 16 characters): is not a valid reference",
+            "secretReferences.… (a text of 16 characters): is not a valid reference",
+        ),
         ("use justt.UnlistedSource(...), or set allow_unlisted=True", "set allowUnlisted: true"),
     ],
 )
