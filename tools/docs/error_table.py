@@ -60,7 +60,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "",
         (
             "core.integration.IntegrationLifecycle._adopt",
-            "core.integration.IntegrationLifecycle.require_importable",
+            "core.plans",
             "core.integration.IntegrationLifecycle.diff",
             "core.integration.IntegrationLifecycle._require_one_environment",
             "core.ownership.Ownership._refuse_second",

@@ -44,6 +44,7 @@ from pulumi_justt.core.identifiers import Identifiers
 from pulumi_justt.core.inputs import ARGUMENTS, SETS, UNKNOWN, Inputs, split_unknowns
 from pulumi_justt.core.journal import Intent
 from pulumi_justt.core.ownership import is_adopted
+from pulumi_justt.core.plans import plan_integration, require_importable, updated, without_defaults
 from pulumi_justt.core.replacements import Replacements
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
@@ -102,6 +103,8 @@ class IntegrationLifecycle:
     """The paths of all properties that the state of an integration may have."""
     id_properties: ClassVar = frozenset(each.name for each in schema.INTEGRATION if each.origin == "id")
     """The outputs that equal the resource's id, so the state does not store them."""
+    plan = staticmethod(plan_integration)
+    require_importable = staticmethod(require_importable)
 
     def __post_init__(self) -> None:
         """Set up the parts of this class."""
@@ -132,7 +135,7 @@ class IntegrationLifecycle:
             # The engine checks the inputs of an import, which are what `read` returned.
             return CheckResult(drop_none(news), [])
         too_deep = {name for name, value in news.items() if is_too_deep(value)}
-        inputs = _without_defaults({name: value for name, value in news.items() if name not in too_deep})
+        inputs = without_defaults({name: value for name, value in news.items() if name not in too_deep})
         sets = {name: inputs[name] for name in SETS if isinstance(inputs.get(name), list)}
         # A preview compares lists item by item. The position of an item in a sorted list is unknown until all items are
         # known.
@@ -262,19 +265,6 @@ class IntegrationLifecycle:
         self._statuses.note_recorded(self.call().urn, record.integration_id, outs)
         return record.integration_id, outs
 
-    @staticmethod
-    def plan(inputs: Properties, olds: Properties | None = None) -> tuple[str, dict[str, Any]]:
-        """Return the id and the outputs that a preview can show for a create, or for an update of *olds*.
-
-        The id is empty if only the create can tell it.
-        """
-        if olds is not None:
-            return str(olds["integrationId"]), _updated(olds, inputs)
-        adopted = inputs.get("adoptId", UNKNOWN)
-        status = UNKNOWN if "adoptId" in inputs else "PENDING"
-        outs = {**inputs, "integrationId": adopted, "status": status, "goLiveDate": UNKNOWN}
-        return adopted if isinstance(adopted, str) else "", outs
-
     def end(self) -> None:
         """Report what concerns several resources; the host calls this after the last call.
 
@@ -330,19 +320,6 @@ class IntegrationLifecycle:
                 inputs["referenceAccountId"] = account
         return {**inputs, "integrationId": integration_id, **outputs_from(record)}
 
-    @staticmethod
-    def require_importable(integration_id: str, outputs: Properties) -> None:
-        """Refuse to import an integration that has ended.
-
-        Raises:
-            StateConflict: The integration to import was deactivated.
-        """
-        if outputs["status"] == "INACTIVE":
-            raise StateConflict(
-                f"importing integration {integration_id}: it is INACTIVE, which is final. Remove it from the import, "
-                "and let `pulumi up` create a new one."
-            )
-
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news* in the state, without a request.
 
@@ -385,7 +362,7 @@ class IntegrationLifecycle:
                     "there. If it is in no state, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
-        return _updated(olds, news)
+        return updated(olds, news)
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Deactivate the integration by its recorded policy, or release it if `ownership` gives a reason to.
@@ -696,22 +673,6 @@ class IntegrationLifecycle:
         # An integration that runs until a future date keeps its claim, so it is no candidate for a lost create.
         if has_stopped:
             self._journal.forget_integration(self.settings.base_url, integration_id)
-
-
-def _without_defaults(news: Properties) -> dict[str, Any]:
-    """Return the properties that the program gives, without those that have the same meaning as an absent one."""
-    inputs = drop_none(news)
-    for each in schema.INTEGRATION:
-        if each.is_absent(inputs.get(each.name)):
-            inputs.pop(each.name, None)
-    if "secretReferences" in inputs:
-        inputs["secretReferences"] = references.with_versions(inputs["secretReferences"])
-    return inputs
-
-
-def _updated(olds: Properties, news: Properties) -> dict[str, Any]:
-    """Return the outputs after an update: the new inputs, and what Justt returned earlier."""
-    return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
 
 
 def _with_values(inputs: Properties) -> Inputs:
