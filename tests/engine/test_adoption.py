@@ -8,6 +8,7 @@ from pulumi_justt.simulator import SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.adoption_programs import changes, integration
 from support.harness import Stack
+from support.plugin_stack import in_both_front_ends
 
 
 @pytest.fixture
@@ -17,6 +18,7 @@ def theirs(simulator: SimulatorServer) -> list[str]:
     return [simulator.records.add_integration(new, None) for _ in range(2)]
 
 
+@in_both_front_ends
 @pytest.mark.slow
 def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
@@ -36,11 +38,12 @@ def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     assert refused in stack.preview(fails=True).text
     text = stack.up(fails=True).text
     assert refused in text
-    assert "first remove adopt_id from the program and run `pulumi up`" in text
+    assert stack.named("first remove adopt_id from the program and run `pulumi up`") in text
 
     stack.program(integration(other))
     text = stack.up(fails=True).text
-    assert f"adopt_id cannot change to {other}, because a resource cannot switch to another integration" in text
+    refusal = f"adopt_id cannot change to {other}, because a resource cannot switch to another integration"
+    assert stack.named(refusal) in text
 
     stack.program(integration(mine))
     urn = stack.resources()["shop"]["urn"]
@@ -60,6 +63,7 @@ def test_no_replacement_or_rename_deactivates_an_adopted_integration(
     assert {record.status for record in simulator.records.integrations()} == {"PENDING"}
 
 
+@in_both_front_ends
 def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: SimulatorServer, theirs: list[str]) -> None:
     """If two resources of a program adopt the same id, one of them succeeds and the other one gets an error."""
     mine, _ = theirs
@@ -67,11 +71,12 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
     text = stack.up("--continue-on-error", fails=True).text
 
     assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
-    assert "Remove the resource with adopt_id" in text
+    assert stack.named("Remove the resource with adopt_id") in text
     assert [each["id"] for each in stack.resources().values()] == [mine]
     assert changes(simulator) == []
 
 
+@in_both_front_ends
 @pytest.mark.slow
 def test_only_one_resource_adopts_an_id_across_runs(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
@@ -87,7 +92,7 @@ def test_only_one_resource_adopts_an_id_across_runs(
         stack.program(integration(mine, name="first") + integration(mine, name="second", identifier=identifier))
         text = stack.up(fails=True).text
         assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
-    assert "Remove the resource with adopt_id from the program" in text
+    assert stack.named("Remove the resource with adopt_id from the program") in text
     stack.program(integration(mine, name="first"))
     stack.up()
     assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}
@@ -129,6 +134,7 @@ def test_destroy_releases_an_adopted_integration_and_removing_adopt_id_owns_it(
     assert kept.status == "INACTIVE"
 
 
+@in_both_front_ends
 @pytest.mark.slow
 @pytest.mark.parametrize("path", ["adoptId", "*"])
 @pytest.mark.parametrize("more", ["", ", delete_before_replace=True"])
@@ -145,7 +151,9 @@ def test_a_replacement_forced_by_removing_adopt_id_is_refused(
     stack.up()
     stack.program(integration(None, more=option))
     refused = stack.up(fails=True).text
-    assert "an option of the resource, such as replace_on_changes, makes Pulumi replace it" in " ".join(refused.split())
+    assert stack.named("an option of the resource, such as replace_on_changes, makes Pulumi replace it") in " ".join(
+        refused.split()
+    )
     assert stack.resources()["shop"]["id"] == mine
 
     stack.program(integration(None))

@@ -240,6 +240,10 @@ class Stack:
             stderr=subprocess.STDOUT,
         )
 
+    def named(self, text: str) -> str:
+        """Return a text of the provider with the names that this kind of stack shows."""
+        return text
+
     def keep(self, output: bytes) -> None:
         """Keep the *output* of a started command for the search for secrets."""
         self._printed.append(output)

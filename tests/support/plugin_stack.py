@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 
+from pulumi_justt.plugin.names import in_api_names
 from support.checkout import ROOT
 from support.harness import Stack
 
@@ -46,6 +47,10 @@ class PluginStack(Stack):
         # Not imported here: it would change the resources of this process.
         shutil.copy(Path(__file__).with_name("plugin_program.py"), self.project)
         return f"{super().head()}import plugin_program\n"
+
+    def named(self, text: str) -> str:
+        """Return a text of the provider with the names that this kind of stack shows."""
+        return in_api_names(text)
 
 
 class MovingStack(PluginStack):
