@@ -193,6 +193,9 @@ def _look_up(config: Mapping[str, object], environ: Mapping[str, str], key: str)
     """Return the value of a setting, or None, and the key or variable that it comes from or that would set it."""
     variable = VARIABLES[key]
     if config.get(key) == "":
+        provider = config.get(PROVIDER)
+        if provider is not None:
+            raise InvalidSettings(f"the provider {provider!r} has an empty {key}: give it a value")
         raise InvalidSettings(
             f"{NAMESPACE}:{key} is set but empty: set it to a value, or remove it with "
             f"`pulumi config rm {NAMESPACE}:{key}`"

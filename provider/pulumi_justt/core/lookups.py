@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.listing import MOST_PAGES, list_all
 from pulumi_justt.core.state import Properties, outputs_from
-from pulumi_justt.errors import JusttError, RequestRefused
+from pulumi_justt.errors import JusttError, RequestRefused, nearest
 from pulumi_justt.values import account_problem, id_problem
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def find_integration(client: JusttClient, settings: Settings, arguments: Propert
         RequestError: The integration could not be read.
     """
     function = "getIntegration"
+    _refuse_unknown(function, arguments, ("integrationId", "referenceAccountId"))
     integration_id = _text(function, arguments, "integrationId")
     problem = "is required" if integration_id is None else id_problem(integration_id)
     if integration_id is None or problem:
@@ -61,6 +63,7 @@ def find_integrations(
         RequestError: The list could not be read.
     """
     function = "getIntegrations"
+    _refuse_unknown(function, arguments, ("source", "status", "referenceAccountId"))
     source, status = (_text(function, arguments, name) for name in ("source", "status"))
     account = _account(function, settings, arguments)
     listing = list_all(client, operation=f"listing the integrations for {function}", account=account)
@@ -91,6 +94,16 @@ def _shown(client: JusttClient, record: RemoteRecord) -> dict[str, Any]:
         "source": client.redactor.shown(record.source),
         **outputs_from(record),
     }
+
+
+def _refuse_unknown(function: str, arguments: Properties, names: Collection[str]) -> None:
+    """Refuse an argument that the function does not have: without it, the result may be that of another account.
+
+    Raises:
+        JusttError: A program gives a function an argument that it does not have.
+    """
+    for name in sorted(arguments.keys() - {*names}):
+        raise JusttError(f"{function} has no argument {name!r}{nearest(name, names)}.")
 
 
 def _text(function: str, arguments: Properties, name: str) -> str | None:

@@ -16,7 +16,7 @@ from pulumi_justt.core.secret_inputs import secret_paths, secret_references
 from pulumi_justt.errors import InvalidSettings, JusttError, nearest
 from pulumi_justt.plugin.codec import Decoded, Path, decode, encode
 from pulumi_justt.plugin.names import in_api_names
-from pulumi_justt.plugin.package_schema import GET_MANY, GET_ONE
+from pulumi_justt.plugin.package_schema import GET_MANY, GET_ONE, INTEGRATION
 from pulumi_justt.resource_kinds import IntegrationKind, ReadinessKind, ResourceKind, error_boundary, write_line
 from pulumi_justt.thread_pool import additional_worker
 from pulumi_justt.unpicklable import Unpicklable
@@ -178,11 +178,19 @@ class Integrations(IntegrationKind, PluginKind):
 
     @error_boundary
     def list(self, request: proto.ListRequest) -> list[proto.ListResponse]:
-        """Return the integrations that can be imported: those that have not ended."""
+        """Return the integrations that can be imported: those that have not ended.
+
+        Raises:
+            JusttError: A command lists another resource of this package, of which Justt has no list.
+        """
+        if request.token != INTEGRATION:
+            raise JusttError(f"{request.token} has no list at Justt: list {INTEGRATION}.")
         core, query = self._core, decode(request.query).properties
         found = importable_integrations(core.client(), core.settings, query)
         results = [proto.ListResponse.Result(id=id_, name=name) for id_, name in found]
-        return [proto.ListResponse(result=result) for result in results[: request.limit or None]]
+        return [
+            proto.ListResponse(result=result) for result in (results[: request.limit] if request.limit > 0 else results)
+        ]
 
 
 class Waits(ReadinessKind, PluginKind):

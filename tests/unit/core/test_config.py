@@ -116,7 +116,7 @@ def test_provider_without_its_key_uses_no_other_key() -> None:
     assert "the provider 'us' has no API key: give it one" in refusal(provider="us")
     with pytest.raises(InvalidSettings, match="the stack's own key is not used instead"):
         load({"JUSTT_API_KEY": CANARY}, provider="us")
-    with pytest.raises(InvalidSettings, match="justt:apiKey is set but empty"):
+    with pytest.raises(InvalidSettings, match="the provider 'us' has an empty apiKey: give it"):
         load({"JUSTT_API_KEY": CANARY}, provider="us", apiKey="")
 
     assert load({"JUSTT_API_KEY_OVERRIDE": CANARY}, provider="us").require_api_key() == CANARY

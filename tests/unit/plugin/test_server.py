@@ -374,6 +374,9 @@ def test_the_functions_return_what_justt_knows(plugin: Plugin, running: Simulato
     assert {*ids[:2]} <= {*listed}
     assert ids[2] not in listed
     assert len([*plugin.call("List", proto.ListRequest(token=INTEGRATION, limit=1))]) == 1
+    assert len([*plugin.call("List", proto.ListRequest(token=INTEGRATION, limit=-1))]) == len(listed)
+    with pytest.raises(Refused, match=f"{READY} has no list at Justt: list {INTEGRATION}"):
+        [*plugin.call("List", proto.ListRequest(token=READY))]
 
 
 @pytest.mark.parametrize(
@@ -387,6 +390,12 @@ def test_the_functions_return_what_justt_knows(plugin: Plugin, running: Simulato
             "getIntegration: referenceAccountId must be vis",
         ),
         (GET_ONE, {"integrationId": "no-such-id"}, "First check the id: `pulumi-justt list` shows the ids"),
+        (
+            GET_MANY,
+            {"referenceAccount": "acc_2"},
+            "getIntegrations has no argument 'referenceAccount' (did you mean 'referenceAccountId'?).",
+        ),
+        (GET_ONE, {"integrationId": "x", "integrationID": "y"}, "getIntegration has no argument 'integrationID'"),
         (GET_MANY, {"status": 7}, "getIntegrations: status must be text that is not empty."),
     ],
 )
