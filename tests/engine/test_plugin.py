@@ -142,7 +142,9 @@ def test_an_account_of_twelve_is_imported(stack: Stack, simulator: SimulatorServ
         for number, each in enumerate(ids)
     ]
     file.write_text(json.dumps({"resources": resources}))
-    text = stack.run("import", "--yes", "--skip-preview", "--generate-code=false", "--file", str(file)).text
+    text = stack.run(
+        "import", "--stack", stack.name, "--yes", "--skip-preview", "--generate-code=false", "--file", str(file)
+    ).text
     assert "12 imported" in text
     assert "bug in the" not in text
     assert "warning" not in text
