@@ -347,6 +347,41 @@ def test_64_creates_are_in_flight(stack: Stack) -> None:
     assert sorted(made) == [*range(64)]
 
 
+UNSEEN = """
+class Provider(pulumi.ProviderResource):
+    def __init__(self, **properties):
+        super().__init__("justt", "own", {"baseUrl": pulumi.Config("justt").require("baseUrl"), **properties})
+
+
+made = Integration("shop", **stripe(secretPayload={"apiKey": KEY}))
+own = Provider(apiKey=made.id)
+Integration("other", opts=pulumi.ResourceOptions(provider=own), **stripe(2, secretPayload={"apiKey": KEY}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["shown-by-the-engine", "pulumi.Output.secret('shown-by-the-engine')"])
+def test_the_engine_shows_plain_inputs_that_the_plugin_has_not_answered(stack: Stack, key: str) -> None:
+    """Two commands show what the program passes, and not what the plugin returns. A secret of the program is hidden.
+
+    They are a preview that does not know an input of a provider resource, and the JSON of a refresh with
+    `--run-program`.
+    """
+    is_plain = key.startswith("shown")
+    value = repr(key) if is_plain else key
+    stack.program(HEAD + f"made = Integration('shop', **stripe(secretPayload={{'apiKey': {value}}}))\n")
+    assert "shown-by-the-engine" not in stack.preview().text
+    stack.up()
+    text = stack.run("refresh", "--run-program", "--preview-only", "--json", "--stack", stack.name).text
+    assert ("shown-by-the-engine" in text) == is_plain
+    assert b"shown-by-the-engine" not in b"".join(
+        path.read_bytes() for path in (stack.folder / "state").rglob("*") if path.is_file()
+    )
+    stack.destroy()
+    stack.program(HEAD + UNSEEN.replace("KEY", value))
+    assert ("shown-by-the-engine" in stack.preview().text) == is_plain
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("properties", "text"),
