@@ -228,6 +228,9 @@ class IntegrationKind(ResourceKind):
 class ReadinessKind(ResourceKind):
     """The waits for integrations."""
 
+    copies_account: ClassVar[bool] = True
+    """Whether a program that names only the integration passes the integration's account, too."""
+
     def _make_core(self, settings: Settings, client: Callable[[], JusttClient], session: Session) -> ReadinessLifecycle:
         from pulumi_justt.core.readiness import ReadinessLifecycle  # noqa: PLC0415 - see the module docstring
 
@@ -237,6 +240,7 @@ class ReadinessKind(ResourceKind):
             log=self.log,
             call=host.calls.current,
             session=session,
+            copies_account=self.copies_account,
         )
 
 

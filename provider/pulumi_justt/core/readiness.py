@@ -1,7 +1,7 @@
 """The lifecycle of `IntegrationReady`, which waits until an integration is SUCCESSFUL and creates nothing at Justt.
 
     call    what happens                                                                          requests
-    check   validates the deadline; fills in the environment                                      0
+    check   validates the deadline; fills in the environment and the account                      0
     diff    another integration: replace, which waits again; the former integration keeps         0
             running until that wait succeeds; any other change: update in place
     create  waits until the status is SUCCESSFUL; FAILED, INACTIVE and the deadline are errors    1 for each read,
@@ -80,6 +80,8 @@ class ReadinessLifecycle:
         log: Shows warnings and notes to the user.
         call: Returns the call of this thread.
         session: The state that all resources of the process share; by default a new one.
+        copies_account: Whether a program that names only the integration passes the integration's account, too. If not,
+            a wait without an account gets that of the configuration, as an integration does.
         clock: Returns monotonic seconds.
         sleep: Blocks the calling thread for a number of seconds.
         uniform: Returns a random number in [0, 1), for jitter.
@@ -90,6 +92,7 @@ class ReadinessLifecycle:
     log: Log
     call: Callable[[], Call] = Call
     session: Session | None = None
+    copies_account: bool = True
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     uniform: Callable[[], float] = random.random
@@ -102,9 +105,10 @@ class ReadinessLifecycle:
         """Take the parts of the session that this class uses."""
         session = self.session or Session(self.settings.base_url)
         self._redactor, self._ownership = session.redactor, session.ownership
+        self._default_account = None if self.copies_account else self.settings.reference_account_id
 
     def check(self, olds: Properties, news: Properties) -> CheckResult:
-        """Validate *news* and fill in the environment, deterministically and without I/O."""
+        """Validate *news* and fill in the environment and the default account, deterministically and without I/O."""
         inputs = {**drop_none(news), "environment": self.settings.environment}
         if inputs.get("integrationId") == olds.get("integrationId"):
             # In a preview that updates the integration, all its outputs are unknown, even those that have no value in
@@ -112,6 +116,8 @@ class ReadinessLifecycle:
             for name in _OF_INTEGRATION:
                 if name not in olds and inputs.get(name) is UNKNOWN:
                     del inputs[name]
+        if self._default_account is not None:
+            inputs.setdefault("referenceAccountId", self._default_account)
         failures = (*_problems(inputs), *other_environment(self.settings, olds, news))
         return CheckResult(inputs, [f"{name}: {text}" for name, text in failures])
 
@@ -134,7 +140,7 @@ class ReadinessLifecycle:
             CancelledError: The engine cancelled the call.
         """
         wanted = ReadinessInputs.model_validate(inputs)
-        if wanted.external_identifier is not None:
+        if self._is_managed(wanted):
             # Only an integration that this stack manages can be a replacement.
             self._ownership.begin_wait(wanted.integration_id)
         self._redactor.expect_integration(wanted.integration_id)
@@ -151,13 +157,15 @@ class ReadinessLifecycle:
         """
         called = describe(olds, integration_id)
         operation = f"reading {called} for its IntegrationReady"
+        # An import has no recorded inputs.
+        account = olds.get("referenceAccountId", None if olds else self._default_account)
         self._redactor.expect_integration(integration_id)
         require_same_environment(self.settings, operation, olds)
         try:
             record = self.client().read_integration(
                 integration_id,
                 operation=operation,
-                account=olds.get("referenceAccountId"),
+                account=account,
             )
         except RequestRefused as refused:
             if not refused.is_not_found:
@@ -175,8 +183,9 @@ class ReadinessLifecycle:
                 f"the status of {called} has changed from {olds['status']} to {record.status} since its "
                 "IntegrationReady last read it."
             )
-        # An import has no recorded inputs.
         known = {"integrationId": integration_id, "environment": self.settings.environment}
+        if account is not None:
+            known["referenceAccountId"] = account
         inputs = {name: value for name, value in olds.items() if name in _ARGUMENTS}
         return {**known, **inputs, **outputs_from(record)}
 
@@ -203,6 +212,10 @@ class ReadinessLifecycle:
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Do nothing, because the integration belongs to another resource."""
 
+    def _is_managed(self, wanted: ReadinessInputs) -> bool:
+        """Return whether this stack manages the integration. A program of the plugin may give only its id."""
+        return wanted.external_identifier is not None or self._ownership.is_held(wanted.integration_id)
+
     def _wait(self, wanted: ReadinessInputs, operation: str) -> RemoteRecord:
         """Read the integration again and again until it is SUCCESSFUL.
 
@@ -228,7 +241,7 @@ class ReadinessLifecycle:
                 else:
                     if record.status == "SUCCESSFUL":
                         return record
-                    _require_not_failed(record, wait, is_managed=wanted.external_identifier is not None)
+                    _require_not_failed(record, wait, is_managed=self._is_managed(wanted))
                     wait.status, wait.failure = record.status, ""
                 now = self.clock()
                 if now >= wait.end:

@@ -32,6 +32,7 @@ WAITS = {
     "integrationId": "The id of the integration to wait for.",
     "externalIdentifier": "The integration's `externalIdentifier`, for messages.",
     "source": "The integration's `source`, for messages.",
+    "referenceAccountId": "The integration's `referenceAccountId`, if it has one. Default: that of the provider.",
     "status": "SUCCESSFUL after the wait. A later refresh can change it.",
 }
 """The texts for the properties of `IntegrationReady` that differ from those above."""

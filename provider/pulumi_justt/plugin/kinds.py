@@ -196,6 +196,7 @@ class Integrations(IntegrationKind, PluginKind):
 class Waits(ReadinessKind, PluginKind):
     """The resource `IntegrationReady`."""
 
+    copies_account = False
     _properties = schema.READY
 
     def create(self, request: proto.CreateRequest) -> proto.CreateResponse:

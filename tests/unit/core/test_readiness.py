@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -340,6 +340,34 @@ def test_new_wait_keeps_the_integration_that_its_integration_replaces() -> None:
     vendor.now = 10.0
     vendor.core.create(INPUTS)
     assert not ownership.is_awaited_by("urn", "id-0")
+
+
+def test_a_wait_with_only_an_id_may_be_for_an_integration_of_this_stack() -> None:
+    """A program of the plugin may give only the id. If this stack has the integration, the wait is for its own."""
+    vendor = TimedCore({0.0: record("FAILED")})
+    vendor.session.ownership.note_created("urn", "id-1")
+    with pytest.raises(NotReady, match="correct its credentials and run `pulumi up`"):
+        vendor.core.create({"integrationId": "id-1", "environment": "simulator"})
+
+    assert vendor.session.ownership.is_awaited_by("urn", "id-0")
+
+
+def test_a_wait_of_the_plugin_has_a_default_account() -> None:
+    """If the program names no account, check and an import fill in the default, as for an integration."""
+    core = replace(TimedCore({0.0: record("SUCCESSFUL")}).core, copies_account=False)
+    given = {"integrationId": "id-1"}
+
+    assert core.check({}, given).inputs["referenceAccountId"] == "acc_default"
+    assert core.check({}, {**given, "referenceAccountId": "acc_2"}).inputs["referenceAccountId"] == "acc_2"
+    imported = core.read("id-1", {})
+    assert imported is not None
+    assert imported["referenceAccountId"] == "acc_default"
+    assert core.check(imported, given).inputs == {
+        name: value for name, value in imported.items() if name not in ("status", "goLiveDate")
+    }
+    recorded = core.read("id-1", {**given, "environment": "simulator", "status": "SUCCESSFUL"})
+    assert recorded is not None
+    assert "referenceAccountId" not in recorded
 
 
 def test_wait_for_a_foreign_integration_keeps_nothing() -> None:

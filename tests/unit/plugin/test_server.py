@@ -338,6 +338,13 @@ def test_a_wait_can_be_imported(plugin: Plugin) -> None:
     assert [*plugin.call("Diff", request).replaces] == []
 
 
+def test_a_wait_has_the_account_of_its_provider(running: SimulatorServer) -> None:
+    """An integration without an account gets that of the configuration, and so does the wait for it."""
+    plugin = Plugin(baseUrl=running.base_url, apiKey="bearer-key", referenceAccountId="acc_1")
+    for given, urn in ((GIVEN, URN), ({"integrationId": "id-1"}, WAIT)):
+        assert decode(plugin.check(given, urn=urn).inputs).properties["referenceAccountId"] == "acc_1"
+
+
 def test_a_refresh_keeps_the_inputs(plugin: Plugin, running: SimulatorServer) -> None:
     """A refresh returns the recorded inputs with their marks, and an INACTIVE integration leaves the state."""
     made = plugin.create(plugin.check(GIVEN).inputs)
