@@ -201,11 +201,11 @@ def _workers(environ: Mapping[str, str]) -> int:
 
 def main() -> None:
     """Serve the engine at the address that is the last argument, until the engine ends this process."""
-    if len(sys.argv) < 2:  # noqa: PLR2004 - the name of the program and one argument
+    host.serve_engine(sys.argv[-1])
+    if host.engine_address() is None:
         sys.exit("pulumi-resource-justt is a plugin: Pulumi's engine starts it. The commands are in pulumi-justt.")
     # Hardly any of the loaded objects becomes garbage, and the CLI waits until this process has exited.
     gc.freeze()
-    host.serve_engine(sys.argv[-1])
     server = grpc.server(ThreadPoolExecutor(max_workers=_workers(os.environ)), options=_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(), server)
     port = server.add_insecure_port("127.0.0.1:0")

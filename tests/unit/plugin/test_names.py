@@ -43,6 +43,10 @@ PYTHON = re.compile(
             "deactivation: takes deactivationDate or afterDays, not both",
         ),
         ("deactivation.date: must be a UTC time", "deactivation.deactivationDate: must be a UTC time"),
+        (
+            "integration_name: must be text, got number: write it in quotes, or str(...)",
+            "integrationName: must be text, got number: write it in quotes",
+        ),
         ("integration: is required", "integrationId: is required"),
         ("integration.source: must be text", "source: must be text"),
         (

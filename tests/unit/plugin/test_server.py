@@ -489,9 +489,13 @@ def test_the_variable_bounds_the_threads(given: str | None, workers: int) -> Non
     assert server._workers({} if given is None else {"JUSTT_WORKERS": given}) == workers
 
 
-def test_a_user_who_starts_the_plugin_is_sent_to_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]])
+def test_a_user_who_starts_the_plugin_is_sent_to_the_commands(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     """Without an engine's address, the plugin exits and names the package's commands."""
-    monkeypatch.setattr(sys, "argv", ["pulumi-resource-justt"])
+    monkeypatch.setattr(sys, "argv", ["pulumi-resource-justt", *arguments])
+    monkeypatch.setattr(host, "_plugin_argument", None)
     with pytest.raises(SystemExit, match="The commands are in pulumi-justt"):
         server.main()
 
