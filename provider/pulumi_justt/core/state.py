@@ -230,6 +230,8 @@ def _reason(kind: str, context: Mapping[str, Any], value: object, message: str) 
         return message
     if kind == "string_too_short" and not value:
         kind = "string_empty"
+    if kind == "int_type" and isinstance(value, float):
+        kind = "int_from_float"
     # With depth 0, because the keys of the value may be secrets as well.
     shape = "a list" if isinstance(value, list) else describe_type(value, depth=0)
     advice = _HINTS.get(shape, "")

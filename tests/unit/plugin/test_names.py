@@ -50,6 +50,10 @@ PYTHON = re.compile(
         ("integration: is required", "integrationId: is required"),
         ("integration.source: must be text", "source: must be text"),
         (
+            "source: must be text, got number: write it in quotes, or str(...)",
+            "source: must be text, got number: write it in quotes",
+        ),
+        (
             "externalIdentifer: is not an argument (did you mean 'external_identifier'?)",
             "externalIdentifer: is not a property (did you mean 'externalIdentifier'?)",
         ),
