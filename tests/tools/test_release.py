@@ -141,7 +141,8 @@ class TestPrepare:
     def test_without_entries_it_is_refused(self, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A version without entries in the changelog is refused, and nothing is written."""
         assert release.main(["prepare", NEXT], checkout) == 1
-        assert "release: CHANGELOG.md has no entries for 99.0.0" in capsys.readouterr().err
+        refusal = f"CHANGELOG.md has no entries for 99.0.0: its newest section is [{VERSION}]."
+        assert f"release: {refusal} Write them above it, under ## [Unreleased]" in capsys.readouterr().err
         assert release.refusals(checkout, f"v{VERSION}") == []
 
     @pytest.mark.parametrize("version", ["", "1", "v1.2.3", "1.2.3rc1", "0.0.1", "1.2.3\n"])

@@ -73,7 +73,10 @@ def prepare(root: Path, version: str, today: dt.date) -> None:
     if not re.fullmatch(r"\d+\.\d+\.\d+", version) or any(Version(each.name) >= Version(version) for each in older):
         raise CannotReleaseError(f"{version} is not a version X.Y.Z above those in CHANGELOG.md")
     if top.name not in (changelog.UNRELEASED, version):
-        raise CannotReleaseError(f"CHANGELOG.md has no entries for {version}: its newest section is [{top.name}]")
+        raise CannotReleaseError(
+            f"CHANGELOG.md has no entries for {version}: its newest section is [{top.name}]. Write them above it, "
+            f"under ## [{changelog.UNRELEASED}]"
+        )
     heading = f"## [{version}] - {today}"
     (root / CHANGELOG).write_text(
         re.sub(rf"^## \[{re.escape(top.name)}\].*$", heading, text, count=1, flags=re.MULTILINE)
