@@ -320,15 +320,15 @@ class Intents:
         return None
 
     def _note_killed_run(self, inputs: Inputs, rest: float) -> None:
-        """Note that an earlier run was killed during the same create.
+        """Note that an earlier run sent the same create, and that its result is not known.
 
         Args:
             inputs: The inputs of the create.
             rest: How long the killed run's request may still take, in seconds.
 
         Warns:
-            note: An earlier run was killed during a create, and its request may still be in flight.
-            note: An earlier run was killed during a create.
+            note: An earlier run sent a create, and its request may still be in flight.
+            note: An earlier run sent a create, and was killed or got no response.
         """
         creating = describe_create(inputs)
         clear = (
@@ -336,14 +336,14 @@ class Intents:
         )
         if rest > _POLL_SECONDS:
             self._log.info(
-                f"{creating}: an earlier run was killed during this create. Its request may take {rest:.0f} s more; "
+                f"{creating}: an earlier run sent this create, and its request may take {rest:.0f} s more; "
                 f"then the provider lists the account. {clear}",
                 is_urgent=True,
             )
         else:
             self._log.info(
-                f"{creating}: an earlier run sent this create and was killed, so the provider lists the account first. "
-                f"{clear}"
+                f"{creating}: an earlier run sent this create, and its result is not known, so the provider lists "
+                f"the account first. {clear}"
             )
 
     def _require_usable(self, urn: str, inputs: Inputs) -> None:
@@ -650,12 +650,12 @@ def describe_create(inputs: Inputs) -> str:
 
 
 def outcome_unknown(intent: Intent) -> CreateOutcomeUnknown:
-    """Return the error for a create whose process was killed."""
+    """Return the error for a create of an earlier run, which was killed or got no response."""
     sent_at = to_vendor_time(datetime.fromtimestamp(intent.sent_at, timezone.utc))
     return CreateOutcomeUnknown(
         # The source and identifier that were sent: the program may have changed since.
         messages.creating(intent.source, intent.external_identifier),
-        f"an earlier run sent this create at {sent_at} and was killed",
+        f"an earlier run sent this create at {sent_at}, and its result is not known",
         messages.AMBIGUOUS_REMEDIATION,
     )
 

@@ -678,7 +678,7 @@ def test_killed_before_the_commit_is_created_once(tmp_path: Path, policy: Policy
     assert vendor.made_by("a") == [made]
     assert vendor.moment() == pytest.approx(2 * SECONDS)
     (note,) = process.notes
-    assert "an earlier run was killed during this create. Its request may take 60 s more;" in note
+    assert "an earlier run sent this create, and its request may take 60 s more;" in note
 
 
 def test_a_create_long_after_the_kill_is_noted(tmp_path: Path) -> None:
@@ -696,7 +696,9 @@ def test_a_create_long_after_the_kill_is_noted(tmp_path: Path) -> None:
 
     assert vendor.moment() == before
     (note,) = process.notes
-    assert "an earlier run sent this create and was killed, so the provider lists the account first." in note
+    assert (
+        "an earlier run sent this create, and its result is not known, so the provider lists the account first." in note
+    )
     assert "run `pulumi-justt recover`, which clears it." in note
 
 
@@ -763,7 +765,8 @@ def test_killed_after_the_commit_is_named(tmp_path: Path) -> None:
     error = str(Process(vendor, state=tmp_path).error("a"))
 
     assert vendor.made_by("a") == ["int-1"]
-    assert "an earlier run sent this create at 1970-01-01T00:00:00Z and was killed. Justt may have created it." in error
+    unknown = "an earlier run sent this create at 1970-01-01T00:00:00Z, and its result is not known."
+    assert f"{unknown} Justt may have created it." in error
     assert "pulumi-justt recover --claim int-1" in error
 
 
