@@ -158,6 +158,19 @@ def test_all_blocks_are_run(page: str) -> None:
     assert unused == []
 
 
+@pytest.mark.parametrize("page", SESSIONS)
+def test_commands_without_a_terminal_do_not_ask(page: str) -> None:
+    """An update whose output goes to a file or a pipe has --yes: Pulumi can't ask there, and stops.
+
+    The sessions run without a terminal and with PULUMI_SKIP_CONFIRMATIONS, so they would not notice.
+    """
+    blocks = [block for block in read((ROOT / page).read_text()) if block.language == "console"]
+    commands = [command.text for block in blocks for command in block.commands()]
+    quiet = re.compile(r"\bpulumi (?:up|refresh|destroy)\b[^|&;`]*(?:>|&(?!&)|\|(?!\|))")
+    redirected = [text for text in commands if quiet.search(text)]
+    assert [text for text in redirected if "--yes" not in text] == []
+
+
 @pytest.mark.parametrize(
     "session",
     [

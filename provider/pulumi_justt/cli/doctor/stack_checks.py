@@ -107,8 +107,8 @@ def _pending(stack: Stack, operation: Pending) -> Check:
         remediation = f"This concerns another provider: run `pulumi refresh{again}`, which asks what to do about it."
     elif operation.may_have_created:
         remediation = (
-            "Do not run `pulumi up` before this is resolved: it could create a duplicate. If the stack is locked, run "
-            f"`pulumi cancel`. Then run `pulumi-justt recover{again}`."
+            "Do not run `pulumi up` before this is resolved: if this machine's journal lacks this create, it could "
+            f"create a duplicate. If the stack is locked, run `pulumi cancel`. Then run `pulumi-justt recover{again}`."
         )
     else:
         remediation = (

@@ -162,6 +162,7 @@ def test_interrupted_operations_are_findings(project: FakePulumi) -> None:
         f"{STACK}::{READY}::ready",
         f"{STACK}::{TYPE}::adopted",
     ]
+    assert "if this machine's journal lacks this create, it could create a duplicate" in checks[0]["remediation"]
     assert "run `pulumi cancel`. Then run `pulumi-justt recover --stack dev`." in checks[0]["remediation"]
     assert "Run `pulumi up --stack dev`, which repeats what is needed" in checks[1]["remediation"]
     assert "This concerns another provider: run `pulumi refresh --stack dev`" in checks[2]["remediation"]
