@@ -23,10 +23,10 @@ up: $(VENV)/.package ## a real `pulumi up` of examples/quickstart, against a sim
 	@$(RUN) tools/engine/project.py $@
 	@$(RUN) tools/engine/project.py next
 
-preview refresh destroy stop env: $(VENV)/.package ## that command on the same stack
+preview refresh destroy stop env: $(VENV)/.package ## preview, refresh or destroy that stack; stop the simulator; print the environment
 	@$(RUN) tools/engine/project.py $@
 
-test: $(VENV)/.dev ## run the tests of each day, on the real engine: the main one of each guarantee, and all quick ones
+test: $(VENV)/.dev ## run the main test of each guarantee and all quick ones, on the real engine
 	@$(RUN) tools/engine/test.py -m "not slow"
 
 test-unit: $(VENV)/.dev ## run the quick tests that need no engine
