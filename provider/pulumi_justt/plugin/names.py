@@ -55,6 +55,7 @@ _PHRASES = (
     (re.compile(r"use justt\.UnlistedSource\(\.\.\.\), or "), ""),
     (re.compile(r"to make a reference, call from_env or from_file"), "to make a reference, use secretReferences"),
     (re.compile(r"write it in quotes, or str\(\.\.\.\)"), "write it in quotes"),
+    (re.compile(r"\badopt_id=$"), "adoptId: "),  # a quoted id follows
     (re.compile(r"is not an argument"), "is not a property"),
     (re.compile(r"\ba justt\.Provider\b"), "a provider resource"),
 )

@@ -159,7 +159,7 @@ def test_check_adds_only_the_environment() -> None:
     [
         ({"timeoutSeconds": 0}, "timeout_seconds: must be greater than or equal to 1"),
         ({"timeoutSeconds": 86_401}, "timeout_seconds: must be less than or equal to 86400"),
-        ({"timeoutSeconds": 1.5}, "timeout_seconds: must be a whole number, got number"),
+        ({"timeoutSeconds": 1.5}, "timeout_seconds: must be a whole number"),
         ({"timeoutSeconds": "300"}, "timeout_seconds: must be a whole number, got text"),
         ({"timeoutSeconds": True}, "timeout_seconds: must be a whole number, got true/false"),
         ({"integrationId": None}, "integration: is required"),

@@ -37,7 +37,7 @@ PYTHON = re.compile(
         ),
         ("credentials: a reference must be known", "secretReferences: a reference must be known"),
         ("it has deletion_protection=True.", "it has deletionProtection: true."),
-        ('add adopt_id="adopt_id" here', 'add adoptId="adopt_id" here'),
+        ('add adopt_id="adopt_id" here', 'add adoptId: "adopt_id" here'),
         (
             "deactivation: takes date or after_days, not both",
             "deactivation: takes deactivationDate or afterDays, not both",
