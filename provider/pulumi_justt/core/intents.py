@@ -260,8 +260,8 @@ class Intents:
         more = f" and {rest} more" if rest > 0 else ""
         self._log.warning(
             f"an earlier run began to create {resources}{more}, and the journal has no proof that Pulumi "
-            "saved the result in the state. An integration may be live at Justt. If the state has it, run `pulumi "
-            "refresh`; otherwise run `pulumi-justt recover`."
+            "saved the result in the state. An integration may be live at Justt. If the state has it "
+            "(see `pulumi stack --show-ids`), run `pulumi refresh`; otherwise run `pulumi-justt recover`."
         )
 
     def named_in(self, error: CreateOutcomeUnknown, urn: str, inputs: Inputs) -> CreateOutcomeUnknown:

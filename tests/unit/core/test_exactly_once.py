@@ -723,6 +723,7 @@ def test_a_preview_after_a_killed_create_names_recover(
     preview.creator.intents.note_stored("urn:a", {})
     (warning,) = ended(preview)
     assert "an earlier run began to create 'urn:a' (journal: " in warning
+    assert "If the state has it (see `pulumi stack --show-ids`), run `pulumi refresh`; otherwise" in warning
     assert "run `pulumi-justt recover`" in warning
 
     stored = Process(vendor, state=tmp_path)
