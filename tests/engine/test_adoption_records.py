@@ -12,6 +12,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from pulumi_justt.simulator.rules import NewIntegration
 from support.adoption_programs import RELEASED, adopter, integration, live, owner, urn
 from support.harness import Stack
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 pytestmark = pytest.mark.slow
@@ -84,6 +85,7 @@ def test_a_record_under_the_adopter_s_former_name_is_shown(stack: Stack, simulat
     assert live(simulator) == []
 
 
+@in_both_front_ends
 def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServer) -> None:
     """An update replaces an adopter, so the engine deletes the old adopter.
 
@@ -98,6 +100,7 @@ def test_a_replaced_adopter_still_adopts(stack: Stack, simulator: SimulatorServe
     assert live(simulator) == [mine]
 
 
+@in_both_front_ends
 def test_a_new_provider_may_adopt_the_resource_s_own_id(stack: Stack, simulator: SimulatorServer) -> None:
     """A resource gets a new provider and adopts its own id in one update, with `--replace`.
 
@@ -146,6 +149,7 @@ def test_a_partly_failed_hand_over_is_completed(
     assert mine in live(simulator)
 
 
+@in_both_front_ends
 def test_the_owner_releases_although_the_adopter_is_not_created(stack: Stack, simulator: SimulatorServer) -> None:
     """With two providers, a dependency of the adopter fails, so the engine doesn't create the adopter.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
+from support.adoption_programs import urn
 from support.harness import Stack
+from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
 FIRST = ", opts=pulumi.ResourceOptions(delete_before_replace=True)"
-URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
 KEPT = "nothing was deactivated. With delete_before_replace, "
 
 
@@ -48,21 +49,21 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
     """
     del made.environ["V"]
     made.program(shop(2))
-    assert KEPT in made.up(fails=True).text
-    assert "credentials.api_key comes from the variable 'V', which is not set" in made.printed
+    assert made.named(KEPT) in made.up(fails=True).text
+    assert made.named("credentials.api_key comes from the variable 'V', which is not set") in made.printed
     # With --replace, the engine calls no diff.
-    assert KEPT in made.up("--replace", f"{URN}shop", fails=True).text
+    assert made.named(KEPT) in made.up("--replace", urn(made, "shop"), fails=True).text
     made.program(shop(1, "'New'"))
-    assert KEPT in made.up(fails=True).text
+    assert made.named(KEPT) in made.up(fails=True).text
     made.program(shop(2, more=FIRST[:-1] + ", aliases=[pulumi.Alias(name='shop')])", name="new"))
-    assert KEPT in made.up(fails=True).text
+    assert made.named(KEPT) in made.up(fails=True).text
     made.program(shop(2))
     made.environ["V"] = canary("second") + "\n"
-    assert KEPT in made.up(fails=True).text
+    assert made.named(KEPT) in made.up(fails=True).text
     made.environ["V"] = canary("second")
     made.program(shop(2, codes="[str(each).zfill(255) for each in range(4000)]"))
-    assert KEPT in made.up(fails=True).text
-    assert "Shorten the credentials or the merchant account codes" in made.printed
+    assert made.named(KEPT) in made.up(fails=True).text
+    assert made.named("Shorten the credentials or the merchant account codes") in made.printed
     assert sent(simulator) == []
 
     made.program(shop(2))
@@ -70,6 +71,7 @@ def test_a_replacement_that_cannot_be_sent_deactivates_nothing(made: Stack, simu
     assert sent(simulator) == ["DELETE", "POST"]
 
 
+@in_both_front_ends
 @pytest.mark.slow
 def test_dependents_of_a_failed_replacement_are_not_deactivated(made: Stack, simulator: SimulatorServer) -> None:
     """The engine deletes the dependents of a replaced resource before it calls their `check`.
@@ -83,7 +85,7 @@ def test_dependents_of_a_failed_replacement_are_not_deactivated(made: Stack, sim
 
     del made.environ["V"]
     made.program(shop(2) + child)
-    assert KEPT in made.up(fails=True).text
+    assert made.named(KEPT) in made.up(fails=True).text
     assert sent(simulator) == []
 
     made.environ["V"] = canary("second")

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
+from support.adoption_programs import urn
 from support.harness import Result, Stack
+from support.plugin_stack import PluginStack, in_both_front_ends
 from support.secret_scanner import canary
 
-URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::"
+URN = "urn:pulumi:dev::shop::{module}PaymentIntegration::"
+"""The beginning of a URN; `Logged.run` fills in the module."""
 UP = ("up", "--yes", "--skip-preview")
 DESTROY = ("destroy", "--yes", "--skip-preview")
 REFUSED = "refused, because it has deletion_protection=True. Nothing was sent"
@@ -63,16 +66,18 @@ class Logged:
     def run(self, *arguments: str, fails: bool = False) -> list[str]:
         """Run a command, and return the calls for integrations in order; `!` marks a failed one."""
         self.runs += 1
+        module = self.stack.module
+        given = [each.format(module=module) for each in arguments]
         # The log contains plain-text secrets by design, so it's in a folder that the fixture doesn't search.
         log = self.stack.folder / f"grpc-{self.runs}.json"
-        self.last = self.stack.run(*arguments, "--stack", "dev", fails=fails, PULUMI_DEBUG_GRPC=str(log))
+        self.last = self.stack.run(*given, "--stack", "dev", fails=fails, PULUMI_DEBUG_GRPC=str(log))
         calls = []
         for line in log.read_text().splitlines():
             entry = json.loads(line)
             method, request = entry["method"].rpartition("/")[2], entry.get("request") or {}
             if entry.get("progress") == "request_started" or method not in CALLS:
                 continue
-            if "justt:PaymentIntegration" not in request.get("urn", ""):
+            if f"{module}PaymentIntegration" not in request.get("urn", ""):
                 continue
             call = f"{method.lower()} {request['urn'].rpartition('::')[2]}"
             if method == "Check" and not request.get("olds"):
@@ -108,7 +113,11 @@ OTHER_DELETES = [
 
 
 @pytest.mark.daily(1)
-@pytest.mark.parametrize("deletes", [MAIN_DELETES, OTHER_DELETES], ids=["main", "other"])
+@pytest.mark.parametrize(
+    ("kind_of_stack", "deletes"),
+    [(Stack, MAIN_DELETES), (Stack, OTHER_DELETES), (PluginStack, MAIN_DELETES)],
+    ids=["main", "other", "plugin"],
+)
 def test_deletes_are_refused_until_the_program_says_false(
     logged: Logged, simulator: SimulatorServer, deletes: list[tuple[str, tuple[str, ...], list[str]]]
 ) -> None:
@@ -125,7 +134,7 @@ def test_deletes_are_refused_until_the_program_says_false(
     for program, command, expected in deletes:
         stack.program(program)
         assert logged.run(*command, fails=True) == expected, command
-        assert REFUSED in logged.last.text
+        assert stack.named(REFUSED) in logged.last.text
         assert stack.resources()["shop"]["id"] == kept
     # A preview calls no delete, so it can't refuse.
     assert logged.run("destroy", "--preview-only") == []
@@ -183,7 +192,7 @@ def test_replacements_are_allowed(logged: Logged, simulator: SimulatorServer) ->
         assert {now} != before
 
     stack.refresh()
-    stack.run("state", "taint", f"{URN}new", "--yes", "--stack", "dev")
+    stack.run("state", "taint", urn(stack, "new"), "--yes", "--stack", "dev")
     assert logged.run(*UP) == ["check new as new", "create new", "delete new"]
     assert len(live(simulator)) == 1
 
@@ -237,6 +246,7 @@ def test_a_dependency_that_is_deleted_first_refuses_its_dependents(logged: Logge
     assert live(simulator).isdisjoint(before)
 
 
+@in_both_front_ends
 @pytest.mark.slow
 def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged, simulator: SimulatorServer) -> None:
     """An update replaces a protected integration and changes its provider resource.
@@ -252,11 +262,11 @@ def test_a_new_provider_and_a_rotation_in_one_update_are_allowed(logged: Logged,
     simulator.add_fault(Fault.parse("DELETE /integrations/{id} status=400 times=1"))
     stack.program(provider + shop("New"))
     assert logged.run(*UP, fails=True) == [*rotated[:-1], "delete shop!"]
-    assert REFUSED not in logged.last.text
+    assert stack.named(REFUSED) not in logged.last.text
     assert len(live(simulator)) == 2
     # An `up` may finish that replacement, but a destroy refuses both deletes.
     assert {*logged.run(*DESTROY, fails=True)} == {"delete shop!"}
-    assert REFUSED in logged.last.text
+    assert stack.named(REFUSED) in logged.last.text
     assert len(live(simulator)) == 2
     assert logged.run(*UP) == ["check shop", "diff shop", "delete shop"]
     assert len(live(simulator)) == 1

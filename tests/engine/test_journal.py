@@ -14,8 +14,10 @@ import pytest
 
 from pulumi_justt.core.journal import Decision, Intent, Journal
 from pulumi_justt.simulator import Fault, SimulatorServer
+from support.adoption_programs import urn
 from support.harness import HANG_SECONDS, Result, Stack, eventually, has_fired
 from support.killed_runs import kill_after_commit
+from support.plugin_stack import PluginStack, in_both_front_ends
 
 PROGRAM = """
 justt.PaymentIntegration(
@@ -26,7 +28,6 @@ justt.PaymentIntegration(
     credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")),
 )
 """
-URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::stripe-eu"
 ACTIONS = ("claim", "deactivate", "forget")
 
 
@@ -75,7 +76,11 @@ def assert_up_succeeds(
     assert checked.code == 0, checked.text
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    ("kind_of_stack", "action"),
+    [*((Stack, action) for action in ACTIONS), (PluginStack, "claim")],
+    ids=[*ACTIONS, "claim in the plugin"],
+)
 @pytest.mark.daily(1)
 def test_a_killed_create_is_not_repeated(
     stack: Stack, simulator: SimulatorServer, state_dir: Path, action: str
@@ -114,7 +119,7 @@ def test_the_next_preview_and_update_name_recover(stack: Stack, simulator: Simul
     stack.run("cancel", "--yes", "--stack", "dev")
 
     shown = " ".join(stack.preview().text.split())
-    assert f"{UNSEEN} {URN!r}" in shown
+    assert f"{UNSEEN} {urn(stack, 'stripe-eu')!r}" in shown
     assert "run `pulumi-justt recover --stack dev`" in shown
     updated = " ".join(stack.up().text.split())
     assert UNSEEN not in updated
@@ -198,12 +203,12 @@ def test_adopt_id_resolves_a_lost_create_in_the_journal(
 
 
 def begun(
-    state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
+    stack: Stack, state_dir: Path, simulator: SimulatorServer, *, integration_id: str, decision: Decision | None = None
 ) -> Intent:
     """Write the intent that a killed create leaves in the journal, and return it."""
     sent = time.time() - 60
     intent = Intent(
-        URN,
+        urn(stack, "stripe-eu"),
         simulator.base_url,
         None,
         "stripe-eu-main",
@@ -227,24 +232,24 @@ def test_the_commands_find_the_intents_of_a_real_stack(
     """
     existing = Journal(state_dir)
     stack.run("stack", "select", "dev")
-    begun(state_dir, simulator, integration_id="i-0")
+    begun(stack, state_dir, simulator, integration_id="i-0")
     # The state is empty, so the CLI provides the stack's name.
     for options in ((), ("--stack", "dev"), ("--stack", "organization/shop/dev")):
         shown = stack.justt("recover", "--json", *options)
         assert shown.code == 1, shown.text
-        assert [case["urn"] for case in json.loads(shown.stdout)["unfinished"]] == [URN]
+        assert [case["urn"] for case in json.loads(shown.stdout)["unfinished"]] == [urn(stack, "stripe-eu")]
     assert stack.justt("recover", "--yes", "--forget", "stripe-eu").code == 0
     assert existing.intents() == []
 
     stack.up()
     mine = stack.resources()["stripe-eu"]["id"]
-    begun(state_dir, simulator, integration_id=mine)
+    begun(stack, state_dir, simulator, integration_id=mine)
     assert stack.justt("doctor", "--only", "journal").code == 0
     settled = stack.justt("recover")
     assert (settled.code, f"the state has integration {mine}" in settled.stderr) == (0, True)
     assert existing.intents() == []
 
-    begun(state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1", time.time()))
+    begun(stack, state_dir, simulator, integration_id="i-1", decision=Decision("claim", "i-1", time.time()))
     result = stack.justt("doctor", "--only", "journal")
     assert (result.code, "Your decision is: claim i-1." in result.stdout) == (1, True)
     only = stack.justt("doctor", "--only", "pending")
@@ -261,14 +266,15 @@ def test_replace_right_after_a_create_names_the_integration(
     """
     stack.up()
     first = stack.resources()["stripe-eu"]["id"]
-    assert first in stack.up("--replace", URN, fails=True).text
-    stack.run("state", "taint", URN, "--yes", "--stack", "dev")
+    assert first in stack.up("--replace", urn(stack, "stripe-eu"), fails=True).text
+    stack.run("state", "taint", urn(stack, "stripe-eu"), "--yes", "--stack", "dev")
     assert_up_names(stack, first, state_dir)
     assert live(simulator) == [first]
     assert "an earlier run" not in stack.up("--refresh").text
     assert live(simulator) == [stack.resources()["stripe-eu"]["id"]] != [first]
 
 
+@in_both_front_ends
 def test_a_replacement_without_a_diff_is_created(stack: Stack, simulator: SimulatorServer) -> None:
     """With `replacement_trigger`, no diff shows the provider that the state has the old id.
 
@@ -315,6 +321,7 @@ def test_a_create_that_the_backend_did_not_save_is_not_repeated(
     assert_up_succeeds(stack, simulator, "claim", lost)
 
 
+@in_both_front_ends
 def test_an_error_hook_that_says_retry_sends_nothing(stack: Stack, simulator: SimulatorServer, state_dir: Path) -> None:
     """The response to a create is lost, and an error hook makes the engine call create again in the same process.
 
@@ -368,7 +375,7 @@ def test_a_killed_create_of_a_renamed_resource_is_reported(
     stack.program(PROGRAM.replace("stripe-eu", "stripe-us"))
     for command in (stack.preview, stack.up):
         shown = " ".join(command().text.split())
-        assert f"{UNSEEN} {URN!r} (journal: {state_dir}" in shown, shown
+        assert f"{UNSEEN} {urn(stack, 'stripe-eu')!r} (journal: {state_dir}" in shown, shown
         assert "run `pulumi-justt recover --stack dev`" in shown
     stack.refresh("--clear-pending-creates")
     assert UNSEEN in stack.up().text
@@ -396,7 +403,7 @@ def test_destroy_and_doctor_report_a_killed_create(stack: Stack, simulator: Simu
 
     shown = " ".join(stack.destroy().text.split())
 
-    name = URN.replace("stripe-eu", "stripe-us")
+    name = urn(stack, "stripe-us")
     assert f"{UNSEEN} {name!r}" in shown
     assert live(simulator) == [lost]
     for _ in range(2):
