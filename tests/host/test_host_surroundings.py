@@ -29,7 +29,8 @@ def test_it_connects_only_to_justt_and_writes_only_the_journal(simulator: Simula
     """
     log, journal = tmp_path / "audit", tmp_path / "journal"
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
-    with Host(config, f"{ENGINE[0]}:{ENGINE[1]}", **audited(log), JUSTT_STATE_DIR=str(journal)) as host:
+    surroundings = {**audited(log), "JUSTT_STATE_DIR": str(journal)}
+    with Host(config, f"{ENGINE[0]}:{ENGINE[1]}", is_measured=False, **surroundings) as host:
         inputs, failures = host.check({}, INPUTS, urn=URN)
         assert failures == []
         made, outputs = host.create(inputs, urn=URN)
@@ -54,7 +55,8 @@ def test_a_command_connects_only_to_justt(simulator: SimulatorServer, tmp_path: 
         [sys.executable, "-m", "pulumi_justt.cli", "list"],
         cwd=tmp_path / "empty",
         env=environment.build(
-            {**audited(log), "JUSTT_BASE_URL": simulator.base_url, "JUSTT_API_KEY": canary("api-key")}
+            {**audited(log), "JUSTT_BASE_URL": simulator.base_url, "JUSTT_API_KEY": canary("api-key")},
+            is_measured=False,
         ),
         capture_output=True,
         check=True,

@@ -6,7 +6,14 @@ import os
 import re
 import sys
 from http import HTTPStatus
-from ssl import PROTOCOL_TLS_CLIENT, VERIFY_X509_PARTIAL_CHAIN, VERIFY_X509_STRICT, SSLCertVerificationError, SSLContext
+from ssl import (
+    PROTOCOL_TLS_CLIENT,
+    VERIFY_X509_PARTIAL_CHAIN,
+    VERIFY_X509_STRICT,
+    SSLCertVerificationError,
+    SSLContext,
+    TLSVersion,
+)
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,8 +26,8 @@ __all__ = ["UnusableProxy", "certificates", "connection_error", "proxy_for", "re
 def certificates() -> SSLContext:
     """Return a context that trusts the certificates of `SSL_CERT_FILE` or `SSL_CERT_DIR`, by default those of httpx.
 
-    It equals the context of httpx, except that it ignores SSLKEYLOGFILE: with the keys in that file, recorded traffic
-    could be decrypted.
+    It equals the context of httpx, with two exceptions. It ignores SSLKEYLOGFILE: with the keys in that file, recorded
+    traffic could be decrypted. And it takes TLS 1.2 or later also where the system's settings allow earlier versions.
 
     Raises:
         OSError: A variable names a file or folder that can't be read or is not a certificate.
@@ -28,6 +35,7 @@ def certificates() -> SSLContext:
     import certifi  # noqa: PLC0415 - needed only for https
 
     context = SSLContext(PROTOCOL_TLS_CLIENT)
+    context.minimum_version = max(context.minimum_version, TLSVersion.TLSv1_2)
     if sys.version_info >= (3, 13):
         context.verify_flags |= VERIFY_X509_PARTIAL_CHAIN | VERIFY_X509_STRICT
     file, folder = (os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
