@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 import unicodedata
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -183,10 +182,9 @@ def with_stack(text: str, urn: str | None) -> str:
 
     The command that shows the text may have another stack than the selected one.
     """
-    if urn is None or not urn.startswith("urn:pulumi:"):
-        return text
-    stack = shlex.quote(urn.removeprefix("urn:pulumi:").partition("::")[0])
-    return _COMMANDS.sub(lambda found: f"{found[0]} --stack {stack}", text)
+    # The engine allows no other characters in the name of a stack, so a shell needs no quotes.
+    found = re.match(r"urn:pulumi:([\w.-]+)::", urn or "", re.ASCII)
+    return _COMMANDS.sub(rf"\g<0> --stack {found[1]}", text) if found else text
 
 
 def text_problem(value: str, kind: Kind) -> str | None:

@@ -266,7 +266,8 @@ URN = "urn:pulumi:{}::shop::pulumi-python:dynamic/justt:PaymentIntegration::stri
     ("text", "urn", "expected"),
     [
         ("Run `pulumi-justt recover`.", URN.format("dev"), "Run `pulumi-justt recover --stack dev`."),
-        ("or `pulumi-justt recover --forget`", URN.format("a b"), "or `pulumi-justt recover --stack 'a b' --forget`"),
+        ("or `pulumi-justt recover --forget`", URN.format("a.b-c"), "or `pulumi-justt recover --stack a.b-c --forget`"),
+        ("or `pulumi-justt recover --forget`", URN.format("a b"), "or `pulumi-justt recover --forget`"),
         (
             "run `pulumi-justt recover --claim x` and `pulumi-justt doctor`",
             URN.format("dev"),
