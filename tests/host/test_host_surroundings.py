@@ -21,6 +21,12 @@ URN = "urn:pulumi:dev::shop::pulumi-python:dynamic/justt:PaymentIntegration::sho
 ENGINE = ("127.0.0.1", 1)
 
 
+class UnmeasuredHost(Host):
+    """A host that writes no file for the report of the coverage."""
+
+    is_measured = False
+
+
 def test_it_connects_only_to_justt_and_writes_only_the_journal(simulator: SimulatorServer, tmp_path: Path) -> None:
     """The provider process connects to the base URL and the engine only, and writes no file outside the journal.
 
@@ -30,7 +36,7 @@ def test_it_connects_only_to_justt_and_writes_only_the_journal(simulator: Simula
     log, journal = tmp_path / "audit", tmp_path / "journal"
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
     surroundings = {**audited(log), "JUSTT_STATE_DIR": str(journal)}
-    with Host(config, f"{ENGINE[0]}:{ENGINE[1]}", is_measured=False, **surroundings) as host:
+    with UnmeasuredHost(config, f"{ENGINE[0]}:{ENGINE[1]}", **surroundings) as host:
         inputs, failures = host.check({}, INPUTS, urn=URN)
         assert failures == []
         made, outputs = host.create(inputs, urn=URN)

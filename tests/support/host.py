@@ -40,14 +40,14 @@ class Host:
     Args:
         config: The stack's configuration, with its namespaces.
         engine: The engine's address; by default, no server listens there.
-        is_measured: Whether the process reports its coverage, if coverage is on at all.
         environ: Additional environment variables.
     """
 
-    def __init__(
-        self, config: Mapping[str, str], engine: str = "127.0.0.1:1", *, is_measured: bool = True, **environ: str
-    ) -> None:
-        self._environ = environment.build(environ, is_measured=is_measured)
+    is_measured = True
+    """Whether the process reports its coverage, if coverage is on at all."""
+
+    def __init__(self, config: Mapping[str, str], engine: str = "127.0.0.1:1", **environ: str) -> None:
+        self._environ = environment.build(environ, is_measured=self.is_measured)
         self._config = config
         self._engine = engine
 
