@@ -362,7 +362,7 @@ class IntegrationLifecycle:
                     "there. If it is in no state, or is a former name of this resource, remove the file "
                     f"{self._journal.claim_file(base_url, integration_id)}."
                 )
-        return updated(olds, news)
+        return updated(olds, news, ARGUMENTS)
 
     def delete(self, integration_id: str, olds: Properties) -> None:
         """Deactivate the integration by its recorded policy, or release it if `ownership` gives a reason to.

@@ -5,6 +5,7 @@ Only the plugin shows outputs in a preview, and only the plugin imports.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from pulumi_justt import references, schema
@@ -26,9 +27,15 @@ def without_defaults(news: Properties) -> dict[str, Any]:
     return inputs
 
 
-def updated(olds: Properties, news: Properties) -> dict[str, Any]:
-    """Return the outputs after an update: the new inputs, and what Justt returned earlier."""
-    return {**{name: value for name, value in olds.items() if name not in ARGUMENTS}, **news}
+def updated(olds: Properties, news: Properties, arguments: Container[str]) -> dict[str, Any]:
+    """Return the outputs after an update: the new inputs, and what Justt returned earlier.
+
+    Args:
+        olds: The recorded outputs.
+        news: The new inputs.
+        arguments: The names of all inputs.
+    """
+    return {**{name: value for name, value in olds.items() if name not in arguments}, **news}
 
 
 def plan_integration(inputs: Properties, olds: Properties | None = None) -> tuple[str, dict[str, Any]]:
@@ -37,7 +44,7 @@ def plan_integration(inputs: Properties, olds: Properties | None = None) -> tupl
     The id is empty if it is known only after the create.
     """
     if olds is not None:
-        return str(olds["integrationId"]), updated(olds, inputs)
+        return str(olds["integrationId"]), updated(olds, inputs, ARGUMENTS)
     adopted = inputs.get("adoptId", UNKNOWN)
     status = UNKNOWN if "adoptId" in inputs else "PENDING"
     outs = {**inputs, "integrationId": adopted, "status": status, "goLiveDate": UNKNOWN}

@@ -27,6 +27,7 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.inputs import UNKNOWN, ReadinessInputs, split_unknowns
+from pulumi_justt.core.plans import updated
 from pulumi_justt.core.session import Session
 from pulumi_justt.core.state import (
     CheckResult,
@@ -195,7 +196,7 @@ class ReadinessLifecycle:
     def update(self, integration_id: str, olds: Properties, news: Properties) -> dict[str, Any]:
         """Record *news*: this wait is over, so a new deadline applies to the next one."""
         require_same_environment(self.settings, f"updating the wait for {describe(olds, integration_id)}", olds)
-        return _updated(olds, news)
+        return updated(olds, news, _ARGUMENTS)
 
     @staticmethod
     def plan(inputs: Properties, olds: Properties | None = None) -> tuple[str, dict[str, Any]]:
@@ -206,7 +207,7 @@ class ReadinessLifecycle:
         integration_id = inputs.get("integrationId")
         id_ = integration_id if isinstance(integration_id, str) else ""
         if olds is not None:
-            return id_, _updated(olds, inputs)
+            return id_, updated(olds, inputs, _ARGUMENTS)
         return id_, {**inputs, "status": "SUCCESSFUL", "goLiveDate": UNKNOWN}
 
     def delete(self, integration_id: str, olds: Properties) -> None:
@@ -321,11 +322,6 @@ class _Wait:
     def __post_init__(self) -> None:
         """Make the first progress note due at once."""
         self.next_note = self.started
-
-
-def _updated(olds: Properties, news: Properties) -> dict[str, Any]:
-    """Return the outputs after an update: the new inputs, and what Justt returned earlier."""
-    return {**{name: value for name, value in olds.items() if name not in _ARGUMENTS}, **news}
 
 
 def _has_failed(record: RemoteRecord) -> bool:
