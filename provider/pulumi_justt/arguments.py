@@ -15,6 +15,7 @@ from typing import Any
 
 from pulumi import Output, RunError
 
+from pulumi_justt.protocol import SIGNATURE, UNKNOWNS
 from pulumi_justt.values import (
     DEEPEST,
     IS_NULL,
@@ -69,20 +70,6 @@ _IS_OUTPUT = (
     "contains an Output converted by an f-string or str(...), and not its value: use Output.concat, Output.format or "
     ".apply"
 )
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key with which Pulumi's protocol marks an object as a secret, a file or a resource."""
-_UNKNOWN = frozenset(
-    {
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
-"""The texts that Pulumi's protocol sends for unknown values, one for each type."""
 
 
 def sendable(resource: str, name: str, value: object, *, depth: int = 0) -> Any:  # noqa: ANN401 - same type as value
@@ -173,13 +160,13 @@ def _problem_of_keys(value: Mapping[Any, object]) -> str | None:
     for key in value:
         if (problem := (_IS_OUTPUT if _OUTPUT.search(key) else color_problem(key))) is not None:
             return f"has a key that {problem}"
-    if _SIGNATURE in value:
-        return f"has the key {_SIGNATURE}, by which Pulumi marks secrets and files: give the value itself"
+    if SIGNATURE in value:
+        return f"has the key {SIGNATURE}, by which Pulumi marks secrets and files: give the value itself"
     return None
 
 
 def _problem_of_text(value: str) -> str | None:
-    if value in _UNKNOWN:
+    if value in UNKNOWNS:
         return "is Pulumi's placeholder for a value that is not known yet, so it cannot be sent: pass the Output itself"
     if not is_utf8(value):
         return "is not text in UTF-8"

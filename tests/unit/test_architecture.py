@@ -309,6 +309,7 @@ def test_importing_the_package_loads_no_provider_code() -> None:
         "pulumi_justt.log",
         "pulumi_justt.program_errors",
         "pulumi_justt.resource_options",
+        "pulumi_justt.protocol",
         "pulumi_justt.provider",
         "pulumi_justt.references",
         "pulumi_justt.resource_kinds",

@@ -7,8 +7,6 @@ __all__ = [
     "INTEGRATION_TYPES",
     "OUR_TYPES",
     "READY_TYPES",
-    "SECRET",
-    "SIGNATURE",
     "name_of",
     "own_name",
     "stack_of",
@@ -21,9 +19,6 @@ INTEGRATION_TYPES = tuple(f"{prefix}PaymentIntegration" for prefix in OUR_TYPES)
 READY_TYPES = tuple(f"{prefix}IntegrationReady" for prefix in OUR_TYPES)
 INTEGRATION_TYPE = INTEGRATION_TYPES[0]
 """The type of the dynamic resource."""
-
-SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""The key that marks an envelope in a state, and its value for a secret."""
 
 
 def stack_of(urn: str) -> str:

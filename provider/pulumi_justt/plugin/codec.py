@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from google.protobuf.struct_pb2 import NULL_VALUE, ListValue, Struct, Value
 
+from pulumi_justt import protocol
 from pulumi_justt.core.inputs import UNKNOWN
 from pulumi_justt.unpicklable import Unpicklable
 
@@ -18,22 +19,6 @@ __all__ = ["Decoded", "Path", "decode", "encode"]
 
 Path: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
-
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The key of an object that is not plain data. Its value says what the object is."""
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a public constant of Pulumi's protocol
-_OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
-_UNKNOWNS = frozenset(
-    {
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # a boolean
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # a number
-        "04da6b54-80e4-46f7-96ec-b56ff0331ba9",  # a text, or of any type
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # an array
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # an object
-    }
-)
-"""The texts that stand for unknown values."""
-_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 _PROVIDER_KEY = "__provider"
 """The pickled provider in the state of a dynamic resource, which an alias may move to the plugin."""
@@ -60,7 +45,7 @@ def _decoded(value: Value, path: Path, secrets: set[Path]) -> Any:  # noqa: ANN4
     """Return a value, and add the paths of the secrets in it to *secrets*."""
     match value.WhichOneof("kind"):
         case "string_value":
-            return UNKNOWN if value.string_value in _UNKNOWNS else value.string_value
+            return UNKNOWN if value.string_value in protocol.UNKNOWNS else value.string_value
         case "number_value":
             number = value.number_value
             return int(number) if number.is_integer() else number
@@ -74,10 +59,10 @@ def _decoded(value: Value, path: Path, secrets: set[Path]) -> Any:  # noqa: ANN4
 
 
 def _decoded_object(fields: Mapping[str, Value], path: Path, secrets: set[Path]) -> Any:  # noqa: ANN401 - likewise
-    signature = fields[_SIGNATURE].string_value if _SIGNATURE in fields else None
-    if signature not in (_SECRET, _OUTPUT):
+    signature = fields[protocol.SIGNATURE].string_value if protocol.SIGNATURE in fields else None
+    if signature not in (protocol.SECRET, protocol.OUTPUT):
         return {name: _decoded(item, (*path, name), secrets) for name, item in fields.items()}
-    if signature == _SECRET or ("secret" in fields and fields["secret"].bool_value):
+    if signature == protocol.SECRET or ("secret" in fields and fields["secret"].bool_value):
         secrets.add(path)
     return _decoded(fields["value"], path, secrets) if "value" in fields else UNKNOWN
 
@@ -89,7 +74,11 @@ def encode(properties: Mapping[str, Any], secrets: Collection[Path] = ()) -> Str
 
 def _encoded(value: object, path: Path, secrets: Collection[Path]) -> Value:
     if path in secrets:
-        return Value(struct_value=Struct(fields={_SIGNATURE: Value(string_value=_SECRET), "value": _plain(value)}))
+        return Value(
+            struct_value=Struct(
+                fields={protocol.SIGNATURE: Value(string_value=protocol.SECRET), "value": _plain(value)}
+            )
+        )
     if isinstance(value, Mapping):
         fields = {name: _encoded(item, (*path, name), secrets) for name, item in value.items()}
         return Value(struct_value=Struct(fields=fields))
@@ -112,4 +101,4 @@ def _plain(value: object) -> Value:
             return Value(string_value=value)
         case Mapping() | list():
             return _encoded(value, (), ())
-    return Value(string_value=_UNKNOWN)
+    return Value(string_value=protocol.UNKNOWN)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_justt.cli.engine import INTEGRATION_TYPE, SECRET, SIGNATURE
+from pulumi_justt.cli.engine import INTEGRATION_TYPE
 from pulumi_justt.cli.importing.candidates import Candidate, described
 from pulumi_justt.cli.importing.import_answers import ImportAnswer
+from pulumi_justt.protocol import SECRET, SIGNATURE
 from pulumi_justt.resources import _PROVIDER
 from pulumi_justt.unpicklable import Unpicklable
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from pulumi_justt.cli.engine import INTEGRATION_TYPES, READY_TYPES, SIGNATURE, own_name
+from pulumi_justt.cli.engine import INTEGRATION_TYPES, READY_TYPES, own_name
 from pulumi_justt.cli.summary import explain, values
 from pulumi_justt.credentials import python_names
+from pulumi_justt.protocol import SIGNATURE, UNKNOWN
 from pulumi_justt.resource_options import path_parts
 from pulumi_justt.schema import DEACTIVATION, INTEGRATION, snake_case
 
@@ -143,8 +144,8 @@ class _Step:
     def identity(self) -> tuple[object, ...] | None:
         """The account and the external identifier of an integration; None if the identifier is unknown or a secret."""
         properties = {**self._properties["old", "outputs"], **self._properties["new", "inputs"]}
-        identifier = properties.get("externalIdentifier", values.UNKNOWN)
-        if self.type not in INTEGRATION_TYPES or identifier in (values.SECRET, values.UNKNOWN):
+        identifier = properties.get("externalIdentifier", UNKNOWN)
+        if self.type not in INTEGRATION_TYPES or identifier in (values.SECRET, UNKNOWN):
             return None
         return tuple(str(properties.get(name)) for name in ("environment", "referenceAccountId", "externalIdentifier"))
 

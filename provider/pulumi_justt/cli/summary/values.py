@@ -7,16 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pulumi_justt import references
-from pulumi_justt.cli.engine import SIGNATURE, name_of
+from pulumi_justt import protocol, references
+from pulumi_justt.cli.engine import name_of
 from pulumi_justt.credentials import CREDENTIAL_TYPES
 
-__all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "UNKNOWN", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
+__all__ = ["ABSENT", "MOST_OF_A_VALUE", "SECRET", "at", "dotted", "leaves", "list_of", "map_of", "masked"]
 __all__ += ["masked_credentials", "name_in", "shortened", "shown", "text_of"]
 
 SECRET = "[secret]"  # noqa: S105 - the engine's placeholder for a secret
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The engine's placeholder for a value that is not known during a preview."""
 ABSENT = object()
 
 MOST_OF_A_VALUE = 100
@@ -47,7 +45,7 @@ def masked_credentials(payload: object, referred: object) -> object:
 
 
 def _is_secret(value: object) -> bool:
-    return value == SECRET or (isinstance(value, Mapping) and SIGNATURE in value)
+    return value == SECRET or (isinstance(value, Mapping) and protocol.SIGNATURE in value)
 
 
 def _holds_secret(value: object) -> bool:
@@ -91,7 +89,7 @@ def shown(value: object, *, is_class: bool) -> str | None:
         return None
     if value == SECRET:
         return SECRET
-    if value == UNKNOWN:
+    if value == protocol.UNKNOWN:
         return "[known after the update]"
     reference = references.from_wire(value)
     if reference is not None:
