@@ -41,6 +41,7 @@ def test_a_value_stays_the_same_on_the_way_to_the_engine_and_back(properties: di
         (0.5, 0.5, ()),
         (UNKNOWN_TEXT, UNKNOWN, ()),
         ("6a19a0b0-7e62-4c92-b797-7f8e31da9cc2", UNKNOWN, ()),
+        ("030794c1-ac77-496b-92df-f27374a8bd58", UNKNOWN, ()),
         ([1, UNKNOWN_TEXT], [1, UNKNOWN], ()),
         ({**SECRET, "value": "x"}, "x", [("p",)]),
         ({**SECRET, "value": UNKNOWN_TEXT}, UNKNOWN, [("p",)]),
