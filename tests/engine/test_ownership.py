@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -17,6 +16,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer
 from support.adoption_programs import RELEASED, adopter, changes, integration, live, owner, urn
 from support.checkout import ROOT
 from support.harness import Stack
+from support.http_server import serving
 from support.plugin_stack import in_both_front_ends
 from support.secret_scanner import canary
 
@@ -332,14 +332,8 @@ def upserting_vendor() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Log no request."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/v1", requests
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        yield url, requests
 
 
 # Hand-overs, renames and special cases

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ from pulumi_justt.simulator import Fault, SimulatorServer, payload_digest
 from pulumi_justt.simulator.rules import NewIntegration
 from support.adoption_programs import live
 from support.harness import HANG_SECONDS, Stack, eventually
+from support.http_server import serving
 from support.plugin_stack import MovingStack, PluginStack
 from support.secret_scanner import canary
 
@@ -324,17 +325,8 @@ def meeting_vendor(number: int) -> Iterator[tuple[str, list[int]]]:
         def log_message(self, *_: object) -> None:
             """Log no request."""
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 128
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/v1", made
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as url:
+        yield url, made
 
 
 @pytest.mark.slow
