@@ -38,6 +38,7 @@ from pulumi_justt.api.models import RemoteRecord
 from pulumi_justt.core import messages
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.deactivation import Deactivator
+from pulumi_justt.core.deletion_protection import refuse
 from pulumi_justt.core.differences import is_same, is_same_policy, replacing
 from pulumi_justt.core.exactly_once import CreateCoordinator
 from pulumi_justt.core.identifiers import Identifiers
@@ -64,7 +65,6 @@ from pulumi_justt.errors import (
     CreateOutcomeUnknown,
     JusttError,
     RequestRefused,
-    SharedConflict,
     StateConflict,
 )
 from pulumi_justt.log import Log
@@ -377,7 +377,7 @@ class IntegrationLifecycle:
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
-            self._refuse_protected(describe(olds, integration_id), reason)
+            refuse(describe(olds, integration_id), reason, has_program=self._ownership.has_program)
         if is_adopted(olds, integration_id):
             if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
                 self._refuse_forced(describe(olds, integration_id))
@@ -546,41 +546,6 @@ class IntegrationLifecycle:
             "because adopt_id was removed. That would create a second integration and leave this one running. "
             "Nothing was sent, and it stays in the state. Remove the option and run `pulumi up` once, so that this "
             "stack owns the integration; then put the option back."
-        )
-
-    def _refuse_protected(self, called: str, reason: str | None) -> NoReturn:
-        """Refuse to delete an integration that has deletion_protection and is not being replaced.
-
-        Raises:
-            SharedConflict: The integration is protected. Without the protection, it would be released, not deactivated.
-            SharedConflict: The integration is protected, and the program no longer has it.
-            SharedConflict: The integration is protected, and the command is `pulumi destroy`.
-        """
-        operation, response = f"deleting {called}", "refused, because it has deletion_protection=True"
-        protected = f"{operation}: {response}. Nothing was sent, and it stays in the state."
-        if reason:
-            raise SharedConflict(
-                f"{protected} Run `pulumi state delete` with its URN: {reason}, so it keeps running at Justt.",
-                operation,
-                response,
-            )
-        if self._ownership.has_program:
-            raise SharedConflict(
-                f"{protected} If this command has replaced it under a new name, run `pulumi up` again, which "
-                "deactivates it. Otherwise, to delete it, put it back into the program with deletion_protection=False, "
-                "run `pulumi up`, and then remove it. To only forget it, run `pulumi state delete` with its URN: it "
-                "keeps running at Justt. If the program still has it, set deletion_protection=False in the "
-                "program, run `pulumi up` with --target and its URN, and then run this command again.",
-                operation,
-                response,
-            )
-        raise SharedConflict(
-            f"{protected} To delete it, set deletion_protection=False in the program and run `pulumi up` (to change "
-            "nothing else, with --target and its URN), then delete it. To delete only other resources, run `pulumi "
-            "destroy` with --exclude and its URN. To only forget it, run `pulumi state delete` with its URN: it "
-            "keeps running at Justt.",
-            operation,
-            response,
         )
 
     def _undo(self, urn: str, inputs: Inputs, integration_id: str, outputs: Properties) -> None:
