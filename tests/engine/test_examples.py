@@ -62,15 +62,17 @@ class Example:
 
     def configure(self, **given: str) -> None:
         """Set the README's configuration: generated secrets, and for the rest *given* or the README's own values."""
-        plain = {}
+        arguments = []
         for each in _CONFIG_SET.finditer(self.readme):
             if each["secret"]:
                 # A merchant code with the prefix of a secret key would be rejected.
                 prefix = "" if each["key"].endswith("Code") else "rk_test_"
                 self.values[each["key"]] = f"{prefix}{canary('example')}"
+                arguments += ["--secret", f"{each['key']}={self.values[each['key']]}"]
             else:
-                plain[each["key"]] = given.get(each["key"], each["value"])
-        self.stack.config(plain, self.values, "--path")
+                arguments += ["--plaintext", f"{each['key']}={given.get(each['key'], each['value'])}"]
+        self.stack.secrets += self.values.values()
+        self.stack.run("config", "set-all", "--path", "--stack", self.stack.name, *arguments)
         for variable in _VARIABLE.findall(self.readme):
             self.values[variable] = self.stack.environ[variable] = canary("variable")
             self.stack.secrets.append(self.values[variable])

@@ -27,7 +27,7 @@ class Calls:
     def __init__(self, stack: Stack) -> None:
         self._log = stack.folder / "calls.jsonl"
         stack.environ["CALL_LOG"] = str(self._log)
-        stack.environ["PYTHONPATH"] = f"{ROOT / 'tests' / 'support' / 'call_log'}:{ROOT / 'provider'}"
+        stack.python_path = (ROOT / "tests" / "support" / "call_log",)
 
     def clear(self) -> None:
         """Forget the calls so far."""

@@ -682,7 +682,7 @@ def sabotage(stack: Stack, folder: Path, statement: str, *, calls: bool = False)
                 JusttClient.create_integration = bad
         """)
     )
-    stack.environ["PYTHONPATH"] = f"{folder / 'sabotage'}:{ROOT / 'provider'}"
+    stack.python_path = (folder / "sabotage",)
 
 
 @pytest.mark.slow

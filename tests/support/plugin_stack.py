@@ -10,7 +10,6 @@ from typing import ClassVar
 import pytest
 
 from pulumi_justt.plugin.names import in_api_names
-from support.checkout import ROOT
 from support.harness import Stack
 
 __all__ = ["MovingStack", "PluginStack", "in_both_front_ends", "install_plugin"]
@@ -35,7 +34,6 @@ class PluginStack(Stack):
         """Create the project and the stack, and name the plugin in the project's file."""
         super().__post_init__()
         folder = install_plugin(self.folder / "plugin")
-        self.environ.setdefault("PYTHONPATH", str(ROOT / "provider"))
         self.settings(f"runtime: python\nplugins:\n  providers:\n    - name: justt\n      path: {folder}\n")
 
     def settings(self, text: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import environment, pip_list
+from support import cheap_python, environment
 from support.checkout import ROOT
 from support.harness import HANG_SECONDS
 
@@ -87,6 +87,6 @@ def test_the_stand_in_for_pip_prints_what_pip_prints(arguments: list[str], tmp_p
             text=True,
             check=True,
         ).stdout
-        for variables in ({}, {"PYTHONPATH": pip_list.python_path()})
+        for variables in ({}, {"PYTHONPATH": cheap_python.python_path()})
     )
     assert stood_in == real
