@@ -20,6 +20,13 @@ def _always() -> bool:
     return True
 
 
+def _held() -> threading.Lock:
+    """Return a lock that one thread waits for until another one releases it: cheaper than a semaphore."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Worker:
     """A thread, with the place where it's parked and the condition for it to continue."""
@@ -28,7 +35,7 @@ class Worker:
     work: Callable[[], object]
     at: str = "start"
     is_ready: Callable[[], bool] = _always
-    wake: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    wake: threading.Lock = field(default_factory=_held)
     error: BaseException | None = None
 
 
@@ -44,7 +51,7 @@ class Stage:
         self.parked: list[Worker] = []
         """The workers that wait to be chosen or for their condition."""
         self._here = threading.local()
-        self._done = threading.Semaphore(0)
+        self._done = _held()
         self._error: BaseException | None = None
 
     def run(self, works: dict[str, Callable[[], object]]) -> None:

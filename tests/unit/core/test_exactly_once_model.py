@@ -7,7 +7,8 @@ integration.
 
 The schedules form a graph. Its nodes are states: what each thread has seen, what the vendor has, what the
 `CreateCoordinator` holds. Its edges are the choices. Each edge is run at least once, and must lead to the same state
-each time. So the paths through the graph are all interleavings, even those that were not run on their own.
+each time. So the paths through the graph are all interleavings, even those that were not run on their own. A run covers
+as many new edges as it can.
 
 The graph leaves out only choices that cannot matter: which create of one source starts first (they differ by name); the
 order in which creates that waited for the first list continue to their POSTs (each parks again before it sends
@@ -18,7 +19,7 @@ it).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,11 +50,19 @@ Choice = tuple[str, str]
 
 @dataclass
 class Graph:
-    """The states that the runs have reached, and the state that each choice leads to."""
+    """The states that the runs have reached, and the state that each choice leads to; None before it was run."""
 
     edges: dict[Hashable, dict[Choice, Hashable]] = field(default_factory=dict)
-    to_run: list[list[Choice]] = field(default_factory=lambda: [[]])
+    paths: list[tuple[dict[Choice, Hashable], list[Choice]]] = field(default_factory=list)
+    """The edges of each state, and the choices by which a run first reached it."""
     runs: int = 0
+
+    def prefixes(self) -> Iterator[list[Choice]]:
+        """Yield the start of each run: a path to a state with a choice that was not run yet."""
+        yield []
+        for leads_to, path in self.paths:
+            while None in leads_to.values():
+                yield path
 
     def interleavings(self) -> int:
         """Count the paths from the start to an end."""
@@ -69,40 +78,36 @@ class Graph:
 
 @dataclass
 class Path:
-    """One run: a prefix that ends with a new choice, and then the first choice each time."""
+    """One run: a prefix, and from there on the first choice that was not run yet, or else the first choice."""
 
     graph: Graph
     prefix: list[Choice]
     taken: list[Choice] = field(default_factory=list)
-    state: Hashable = None
+    leads_to: dict[Choice, Hashable] = field(default_factory=dict)
+    """The edges of the current state."""
 
-    def choose(self, choices: list[Choice], get_state: Callable[[], Hashable]) -> Choice:
-        """Return the next of *choices*, and note the alternatives."""
-        done = len(self.taken)
-        if done < len(self.prefix) - 1:
-            # Repeat the prefix up to its new choice.
-            choice = self.prefix[done]
-        else:
-            state = get_state()
-            self._arrive(state)
-            if state not in self.graph.edges:
-                self.graph.edges[state] = dict.fromkeys(choices)
-                self.graph.to_run += [[*self.taken, other] for other in choices[1:]]
-            assert list(self.graph.edges[state]) == choices
-            choice = self.prefix[done] if done < len(self.prefix) else choices[0]
-            self.state = state
-        self.taken.append(choice)
-        return choice
+    def choose(self, choices: list[Choice], state: Hashable) -> Choice:
+        """Return the next of *choices*, which lead on from *state*."""
+        self._arrive(state)
+        self.leads_to = self.graph.edges.setdefault(state, {})
+        if not self.leads_to:
+            self.leads_to |= dict.fromkeys(choices)
+            self.graph.paths.append((self.leads_to, [*self.taken]))
+        assert [*self.leads_to] == choices
+        new = [each for each in choices if self.leads_to[each] is None]
+        rest = self.prefix[len(self.taken) :] or new or choices
+        self.taken.append(rest[0])
+        return rest[0]
 
     def end(self) -> None:
         """Note that all threads have ended."""
         self._arrive("end")
 
     def _arrive(self, state: Hashable) -> None:
-        if self.state is not None:
-            leads_to = self.graph.edges[self.state]
-            assert leads_to[self.taken[-1]] in (None, state), "two runs reach different states by the same choice"
-            leads_to[self.taken[-1]] = state
+        if self.taken:
+            known = self.leads_to[self.taken[-1]]
+            assert known in (None, state), "two runs reach different states by the same choice"
+            self.leads_to[self.taken[-1]] = state
 
 
 @dataclass
@@ -158,9 +163,9 @@ class World(JusttClient):
         self.creator = CreateCoordinator(
             lambda: self, self.session, claims=self.on_ambiguous == "adopt", log=Log(self._keep_warning)
         )
-        account = self.creator._account(None)
+        self.account = self.creator._account(None)
         vars(self.creator)["_lock"] = Lock(self.stage, "ids")
-        vars(account)["snapshot_lock"] = Lock(self.stage, "snapshot")
+        vars(self.account)["snapshot_lock"] = Lock(self.stage, "snapshot")
         vars(self.creator._posts)["_changed"] = Condition(self.stage, "gate")
 
     def _sleep(self, _: float) -> None:
@@ -176,6 +181,10 @@ class World(JusttClient):
         """Run all creates to their ends, and note the end in the path."""
         self.stage.run({name: functools.partial(self._work, create) for name, create in self.creates.items()})
         self.path.end()
+
+    def digest(self, inputs: Inputs) -> str:
+        """Return a digest for the intent, which no journal keeps here."""
+        return inputs.external_identifier
 
     def create_integration(self, inputs: Inputs, *, call: Call = UNLIMITED) -> RemoteRecord:
         """Commit and respond when the schedule says so, or lose the response."""
@@ -250,7 +259,7 @@ class World(JusttClient):
 
     def _choose(self, parked: list[Worker]) -> Worker:
         while True:
-            name, fate = self.path.choose(self._choices(parked), self._state)
+            name, fate = self.path.choose(self._choices(parked), self._state())
             if name == FOREIGN:
                 self.made[FOREIGN] = (FOREIGN, self.sources[0])
                 continue
@@ -277,17 +286,18 @@ class World(JusttClient):
         return choices
 
     def _state(self) -> Hashable:
-        account, posts = self.creator._account(None), self.creator._posts
+        posts = self.creator._posts
         places = {worker.name: worker.at for worker in self.stage.parked}
         return (
             tuple((places.get(name, "end"), tuple(create.seen)) for name, create in self.creates.items()),
             frozenset(self.made),
             frozenset(self.before),
-            self.session.ownership.ids_of_others(""),
+            frozenset(self.session.ownership._holders),
             frozenset((each.inputs.external_identifier, each.finding) for each in self.creator._unresolved),
             frozenset(self.creator._in_doubt),
-            account.snapshot is None,
+            self.account.snapshot is None,
             (posts._holders, posts._waiting, posts._announced, posts._is_exclusive),
+            frozenset(self.warnings),
         )
 
 
@@ -343,8 +353,8 @@ def test_every_interleaving(
     """
     graph = Graph()
     claimed = 0
-    while graph.to_run:
-        world = World(on_ambiguous=policy, path=Path(graph, graph.to_run.pop()), sources=sources)
+    for prefix in graph.prefixes():
+        world = World(on_ambiguous=policy, path=Path(graph, prefix), sources=sources)
         world.run()
         assert_nothing_lost_or_duplicated(world)
         graph.runs += 1
