@@ -172,10 +172,10 @@ class ScriptedVendor:
 
     def _list(self, account: str | None, page: int, limit: int) -> httpx.Response:
         fields = ("integrationId", "source", "status")
-        mine = [{name: each[name] for name in fields} for each in self.records if each["by"][1] == account]
+        mine = [each for each in self.records if each["by"][1] == account]
         if self.newest_first:
             mine.reverse()
-        found = mine[(page - 1) * limit : page * limit]
+        found = [{name: each[name] for name in fields} for each in mine[(page - 1) * limit : page * limit]]
         if not self.enveloped:
             return httpx.Response(200, json=found)
         return httpx.Response(
