@@ -287,7 +287,8 @@ class Redactor(Unpicklable):
 
         If these have more than *most* characters in total, the search stops and returns True.
         """
-        seen: set[str] = set()
+        # An empty text holds nothing.
+        seen, seen_bytes = {""}, {b""}
         pending = [text]
         while pending:
             form = pending.pop()
@@ -298,10 +299,11 @@ class Redactor(Unpicklable):
             if most < 0 or holds(form):
                 return True
             pending += [unescape(form) for unescape in _UNESCAPES]
-            for raw in _decoded(form):
+            for raw in {*_decoded(form)} - seen_bytes:
+                seen_bytes.add(raw)
                 decoded = raw.decode("utf-8", "pulumi_justt.latin1")
                 # Only ASCII characters are decoded once more.
-                if holds(decoded) or holds(_without_escapes(decoded)):
+                if any(map(holds, {decoded, _without_escapes(decoded)})):
                     return True
                 pending.append(" ".join(_READABLE.findall(decoded)))
         return False
