@@ -225,10 +225,10 @@ class Vendor:
         # An envelope says whether more pages follow, so its pages may be shorter than requested.
         size = 7 if self.is_enveloped else int(request.url.params["limit"])
         start = (int(request.url.params["page"]) - 1) * size
-        listed = [self._shown(kept) for kept in self.kept if kept.account == account]
+        listed = [kept for kept in self.kept if kept.account == account]
         if self.newest_first:
             listed.reverse()
-        page, has_more = listed[start : start + size], len(listed) > start + size
+        page, has_more = [self._shown(kept) for kept in listed[start : start + size]], len(listed) > start + size
         envelope = {"status": 200, "message": "OK", "hasMore": has_more, "data": page}
         return httpx.Response(200, json=envelope if self.is_enveloped else page)
 

@@ -249,6 +249,7 @@ def _trouble(random: Random, known: SupportedFaults, storm: int, least: int) -> 
         lambda: [Trouble("get", random.choice(known.changes))],
         lambda: of(random.choice(["get", "delete"]), "status=404"),
         lambda: of("delete", random.choice(known.outages)) + of("delete", random.choice(known.refusals)),
-        lambda: [Trouble("delete", random.choice(known.outages)), Trouble("delete", "status=400")],
+        # Of all the events that a run must cover, the one that needs this and a deactivation for later is the rarest.
+        *[lambda: [Trouble("delete", random.choice(known.outages)), Trouble("delete", "status=400")]] * 4,
     ]
     return [trouble for _ in range(random.randint(least, 3)) for trouble in random.choice(scenes)()]
