@@ -9,21 +9,25 @@ import error_table
 from error_source import Source
 from support.checkout import ROOT
 
-PACKAGE = error_source.package()
+
+@pytest.fixture(scope="module")
+def package() -> list[Source]:
+    """Return the package's source. Reading it takes a second, so the collection doesn't."""
+    return error_source.package()
 
 
-def test_the_page_matches_the_source() -> None:
+def test_the_page_matches_the_source(package: list[Source]) -> None:
     """docs/errors.md equals the page that the generator makes from the current source."""
     kept = (ROOT / "docs" / "errors.md").read_text().splitlines()
-    made = error_table.page(PACKAGE).splitlines()
+    made = error_table.page(package).splitlines()
     missing, stale = [line for line in made if line not in kept], [line for line in kept if line not in made]
     assert (missing, stale) == ([], []), "run `make docs`"
     assert made == kept, "run `make docs`"
 
 
-def test_every_text_of_the_package_is_read() -> None:
+def test_every_text_of_the_package_is_read(package: list[Source]) -> None:
     """The generator can read each text that the package raises, shows or yields, and has a section for it."""
-    assert error_table.unread(PACKAGE) == []
+    assert error_table.unread(package) == []
 
 
 @pytest.mark.parametrize(
@@ -124,12 +128,12 @@ def inner():
     assert Source("core.config", code.replace('    raise TypeError("one text")\n', "")).unread != []
 
 
-def test_no_entry_of_the_generator_is_stale() -> None:
+def test_no_entry_of_the_generator_is_stale(package: list[Source]) -> None:
     """Each section, placeholder and exception that the generator names still exists in the package."""
-    named = set().union(*(source.named for source in PACKAGE))
+    named = set().union(*(source.named for source in package))
     assert {name for name in {*error_source._NAMES, *error_source._CALLS} if name not in named} == set()
-    places = {f"{text.place}." for source in PACKAGE for text in source.texts} | {"warning_or_note.", "operation."}
+    places = {f"{text.place}." for source in package for text in source.texts} | {"warning_or_note.", "operation."}
     parts = {part for _, parts in error_table.SECTIONS.values() for part in parts} | error_table._ELSEWHERE.keys()
     assert {part for part in parts if not any(place.startswith(f"{part}.") for place in places)} == set()
-    code = "".join(source.code for source in PACKAGE)
+    code = "".join(source.code for source in package)
     assert {name for name in error_source._NEVER_SHOWN if f"raise {name}" not in code.replace("httpcore.", "")} == set()
