@@ -74,7 +74,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "core.integration.IntegrationLifecycle.update",
             "core.integration.IntegrationLifecycle.delete",
-            "core.deletion_protection.refuse",
+            "core.protection.refuse",
             "core.integration.IntegrationLifecycle._refuse_forced",
             "core.integration.IntegrationLifecycle._require_replacement",
             "core.integration.IntegrationLifecycle._require_sent",

@@ -36,7 +36,8 @@ def main() -> int:
     def run(*arguments: str) -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
-    pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
+    # More workers than cores: a test of the engine waits for time-outs much of its time.
+    pytest = ("pytest", "--numprocesses", "6", "--dist", "worksteal")
     measured = {"--slow": "not engine and not slow", "--all": "not slow"}.get(" ".join(sys.argv[1:]))
     if measured is None:
         return run(*pytest, *sys.argv[1:])

@@ -35,10 +35,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from pulumi_justt import credentials, references, schema
 from pulumi_justt.api.call import Call
 from pulumi_justt.api.models import RemoteRecord
-from pulumi_justt.core import messages
+from pulumi_justt.core import messages, protection
 from pulumi_justt.core.config import Settings
 from pulumi_justt.core.deactivation import Deactivator
-from pulumi_justt.core.deletion_protection import refuse
 from pulumi_justt.core.differences import is_same, is_same_policy, replacing
 from pulumi_justt.core.exactly_once import CreateCoordinator
 from pulumi_justt.core.identifiers import Identifiers
@@ -61,12 +60,7 @@ from pulumi_justt.core.state import (
 )
 from pulumi_justt.core.status_reports import StatusReports
 from pulumi_justt.core.validation import moves, validate
-from pulumi_justt.errors import (
-    CreateOutcomeUnknown,
-    JusttError,
-    RequestRefused,
-    StateConflict,
-)
+from pulumi_justt.errors import CreateOutcomeUnknown, JusttError, RequestRefused, StateConflict
 from pulumi_justt.log import Log
 from pulumi_justt.values import TOO_DEEP, is_first_look, is_too_deep
 
@@ -377,7 +371,7 @@ class IntegrationLifecycle:
         is_replaced = self.call().urn is not None and self._ownership.is_replaced(urn, integration_id)
         reason = self._ownership.release_reason(urn, integration_id, olds)
         if olds.get("deletionProtection") and not is_replaced:
-            refuse(describe(olds, integration_id), reason, has_program=self._ownership.has_program)
+            protection.refuse(describe(olds, integration_id), reason, has_program=self._ownership.has_program)
         if is_adopted(olds, integration_id):
             if self._ownership.becoming_own(urn) == integration_id and not self._ownership.keeps(urn, integration_id):
                 self._refuse_forced(describe(olds, integration_id))
