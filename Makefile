@@ -36,7 +36,7 @@ test-unit: $(VENV)/.dev ## run the quick tests that need no engine
 test-slow: $(VENV)/.dev $(VENV)/.docs ## run the tests that `make test` leaves out, and report branch coverage
 	@$(RUN) tools/engine/test.py --slow
 
-test-all: $(VENV)/.dev $(VENV)/.docs ## run all tests, those of `make test` first, and report branch coverage
+test-all: $(VENV)/.dev $(VENV)/.docs ## run all tests, and report branch coverage
 	@$(RUN) tools/engine/test.py --all
 
 test-environments: $(VENV)/.dev ## run a part of the tests in a dozen environments (ARGS="umask proxy" for some of them)

@@ -2,11 +2,11 @@
 
     python tools/engine/test.py -m "not slow"      the tests that these pytest arguments select
     python tools/engine/test.py --slow             the slow tests, and branch coverage
-    python tools/engine/test.py --all              the quick tests, the slow ones, and branch coverage
+    python tools/engine/test.py --all              all tests, and branch coverage
 
-Coverage is that of the quick tests and of the processes that they start, but not of the CLI's processes. For it,
-`--slow` runs the quick tests that need no engine once more. Those with the engine cover almost no additional line. The
-run ends when a part fails, and fails if the coverage is below the limit.
+Coverage is that of the tests with the mark `measured` (see tests/conftest.py), and of the processes that they start.
+They run first, and `--slow` runs them for nothing else. The run ends when a part fails, and fails if the coverage is
+below the limit.
 """
 
 from __future__ import annotations
@@ -38,15 +38,14 @@ def main() -> int:
 
     # More workers than cores: a test of the engine waits for time-outs much of its time.
     pytest = ("pytest", "--numprocesses", "6", "--dist", "worksteal")
-    measured = {"--slow": "not engine and not slow", "--all": "not slow"}.get(" ".join(sys.argv[1:]))
-    if measured is None:
+    rest = {"--slow": "slow", "--all": "not measured"}.get(" ".join(sys.argv[1:]))
+    if rest is None:
         return run(*pytest, *sys.argv[1:])
     languages.ensure(ROOT)
     run("coverage", "erase")
-    # Measuring the slow tests too would cost minutes, and cover almost no additional line.
-    code = run("coverage", "run", "-m", *pytest, "-m", measured)
+    code = run("coverage", "run", "-m", *pytest, "-m", "measured")
     run("coverage", "combine", "--quiet")
-    return code or run(*pytest, "-m", "slow") or run("coverage", "report")
+    return code or run(*pytest, "-m", rest) or run("coverage", "report")
 
 
 if __name__ == "__main__":
