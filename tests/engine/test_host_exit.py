@@ -6,11 +6,10 @@ import sys
 import time
 from dataclasses import dataclass
 
-import httpx
 import pytest
 
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support.harness import HANG_SECONDS, Stack, eventually
+from support.harness import Stack, eventually, has_fired
 from support.plugin_stack import PluginStack, in_both_front_ends
 
 TIMEOUT_SECONDS = 3
@@ -62,10 +61,7 @@ class Case:
     def is_reached(self, stack: Stack, simulator: SimulatorServer) -> bool:
         """Return whether the command has come to the moment at which the test kills the CLI."""
         if self.fault:
-            faults = httpx.get(f"{simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
-                "faults"
-            ]
-            return bool(faults[0]["fired"])
+            return has_fired(simulator)
         if self.more == IDLE:
             return (stack.project / "registered").exists()
         return any("/integrations/" in each.path for each in simulator.requests)

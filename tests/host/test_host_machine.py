@@ -18,7 +18,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -26,7 +25,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, SimulatorServer
 from pulumi_justt.simulator.faults import KINDS
 from pulumi_justt.simulator.rules import NewIntegration
-from support.harness import HANG_SECONDS
 from support.host import Host, HostError
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_engine import Flags, Killed, Remote
@@ -141,10 +139,8 @@ class Hosts:
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
         while self._is_fatal() and not has_ended.wait(0.05):
             # The simulator reports a fired fault before it responds to the request.
-            shown = httpx.get(f"{self.simulator.control_url}/faults", trust_env=False, timeout=HANG_SECONDS).json()[
-                "faults"
-            ]
-            if any(each["fired"] for each in shown if f"={FATAL} " in each["fault"]):
+            progress = self.simulator._simulator.plan.progress()
+            if any(each.fired for each in progress if each.fault.value == FATAL):
                 processes.kill()
                 return
 
