@@ -46,7 +46,7 @@ KNOWN = SupportedFaults(
 
 
 NAME = st.sampled_from(NAMES)
-PLAN = troubles(KNOWN, storm=12)
+PLAN = troubles(KNOWN, storm=12, lost_deletes=4)
 
 
 class CoreMachine(RuleBasedStateMachine):
