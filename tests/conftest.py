@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that use the engine, and mark the cases that only `make test-all` runs as slow.
 
     Mark the tests whose coverage is measured. The others would take twice as long, and cover no additional line: those
-    of the tools, generated ones, and almost all with the engine.
+    of the tools, generated and timed ones, and almost all with the engine.
     """
     cases: Counter[str] = Counter()
     for item in items:
@@ -54,9 +54,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("slow")
         if {"engine_bin", "language_hosts"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker("engine")
-        is_quick = not {"engine", "slow"} & {mark.name for mark in item.iter_markers()}
+        is_covering = not {"engine", "slow", "timed"} & {mark.name for mark in item.iter_markers()}
         is_generated = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-        if is_quick and not is_generated and item.nodeid.startswith(("tests/unit/", "tests/host/")):
+        if is_covering and not is_generated and item.nodeid.startswith(("tests/unit/", "tests/host/")):
             item.add_marker("measured")
 
 

@@ -488,6 +488,7 @@ def test_the_environment_s_credentials_are_known(monkeypatch: pytest.MonkeyPatch
     ],
     ids=["html", "nested html", "url", "base64", "backslashes", "expanding", "hex"],
 )
+@pytest.mark.timed
 def test_redaction_of_any_text_is_fast(text: str) -> None:
     """With a thousand known credentials, the redactor handles a text of a million escapes in less than a second."""
     redactor = knowing(*(f"{CANARY}-{n:020}" for n in range(1_000)), "m" * 10**6)
@@ -534,6 +535,7 @@ def test_a_very_long_credential_is_found_by_its_parts() -> None:
     ],
     ids=["nested URL", "nested html", "accents", "15 MB", "backslashes", "names", "expanding"],
 )
+@pytest.mark.timed
 def test_redaction_with_any_credential_is_fast(secret: str) -> None:
     """The redactor adds a credential of millions of characters and finds its start in less than three seconds."""
     started = time.process_time()
@@ -547,6 +549,7 @@ def test_redaction_with_any_credential_is_fast(secret: str) -> None:
     "field", ["&amp;" * 51, "%25" * 85, "\\3c " * 51, "QUFB" * 63, "%2525&amp;amp;\\u0026=3D\\74" * 9]
 )
 @pytest.mark.daily(1)
+@pytest.mark.timed
 def test_redaction_of_a_page_is_fast(field: str) -> None:
     """`is_clean_record` searches a page of a hundred records with three long fields each in less than four seconds."""
     started = time.process_time()
@@ -565,6 +568,7 @@ def test_a_text_that_decodes_to_too_much_is_withheld() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_redaction_of_a_page_of_any_size_is_fast() -> None:
     """`is_clean_record` accepts a page of 3,000 harmless records, and refuses an implausibly large one.
 

@@ -99,6 +99,7 @@ def test_white_space_around_a_value_is_refused(kind: Kind, value: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timed
 def test_validation_of_a_large_value_is_fast() -> None:
     """Validating 40 values of about a megabyte, such as the content of a wrong file, takes less than 20 seconds."""
     begun = time.process_time()

@@ -731,6 +731,7 @@ def test_local_network_errors_are_shown_while_a_credential_is_unavailable() -> N
     ids=["text", "list", "base64", "object", "page", "nested"],
 )
 @pytest.mark.daily(1)
+@pytest.mark.timed
 def test_15_mb_error_body_is_processed_quickly(make_body: Callable[[], str]) -> None:
     """If an error response has 15 MB, the client needs less than two CPU seconds, and the error is short.
 
