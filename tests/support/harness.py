@@ -39,7 +39,7 @@ def eventually(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + HANG_SECONDS
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def has_fired(simulator: SimulatorServer) -> bool:
