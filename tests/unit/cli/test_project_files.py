@@ -79,7 +79,7 @@ def test_the_real_cli_finds_the_same_projects(stack: Stack, simulator: Simulator
     (stack.project / "below").mkdir()
     stack.run("stack", "select", stack.name)
     # The CLI expects the stack's file in the format of the project file.
-    stack.config({"justt:baseUrl": simulator.base_url})
+    stack.run("config", "set", "justt:baseUrl", simulator.base_url, "--stack", stack.name)
 
     done = stack.justt("doctor", "--cwd", "below", "--only", "configuration")
 
