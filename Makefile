@@ -30,7 +30,7 @@ test: $(VENV)/.dev ## run the main test of each guarantee and all quick ones, on
 	@$(RUN) tools/engine/test.py -m "not slow"
 
 test-unit: $(VENV)/.dev ## run the quick tests that need no engine
-	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 4 --dist worksteal -m "not engine and not slow" \
+	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 3 --dist worksteal -m "not engine and not slow" \
 	    tests/unit tests/host
 
 test-slow: $(VENV)/.dev $(VENV)/.docs ## run the tests that `make test` leaves out, and report branch coverage

@@ -36,8 +36,7 @@ def main() -> int:
     def run(*arguments: str) -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
-    # More workers than cores: a test of the engine waits for time-outs much of its time.
-    pytest = ("pytest", "--numprocesses", "6", "--dist", "worksteal")
+    pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
     rest = {"--slow": "slow", "--all": "not measured"}.get(" ".join(sys.argv[1:]))
     if rest is None:
         return run(*pytest, *sys.argv[1:])
