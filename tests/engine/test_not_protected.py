@@ -170,8 +170,7 @@ def test_other_users_of_the_machine_can_run_code_in_the_provider_process(
 
 def default_provider(stack: Stack) -> dict[str, Any]:
     """Return the inputs of the engine's own provider in the state."""
-    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)
-    (found,) = (each for each in exported["deployment"]["resources"] if each["urn"].endswith("pulumi-python::default"))
+    (found,) = (each for each in stack.all_resources() if each["urn"].endswith("pulumi-python::default"))
     inputs: dict[str, Any] = found["inputs"]
     return inputs
 
@@ -216,8 +215,7 @@ def test_a_secret_account_is_plain_in_the_state(stack: Stack, simulator: Simulat
     """)
     stack.up()
 
-    exported = json.loads(stack.run("stack", "export", "--stack", stack.name).stdout)["deployment"]["resources"]
-    found = {each["urn"].rpartition("::")[2]: each["inputs"] for each in exported if "inputs" in each}
+    found = {each["urn"].rpartition("::")[2]: each["inputs"] for each in stack.all_resources() if "inputs" in each}
     assert found["shop"]["referenceAccountId"] == "acc_1"
     assert "ciphertext" in found["own"]["justt:baseUrl"]
     files = (stack.folder / "user" / ".local" / "state" / "pulumi-justt" / "intents").rglob("*.json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import re
 from collections import Counter
 
@@ -244,8 +243,7 @@ Shop("shop", lambda shop: make("child", opts=O(parent=shop)), O(providers=[us]))
     stack.up()
     posts = {each.body["externalIdentifier"]: each.account for each in simulator.requests if each.method == "POST"}
     assert posts == {"none": None, "eu": "acc_eu", "us": "acc_us", "child": "acc_us"}
-    exported = json.loads(stack.run("stack", "export", "--stack", "dev").stdout)["deployment"]["resources"]
-    (provider,) = (each for each in exported if each["urn"].endswith("pulumi:providers:pulumi-python::us"))
+    (provider,) = (r for r in stack.all_resources() if r["urn"].endswith("pulumi:providers:pulumi-python::us"))
     assert provider["inputs"].keys() == {
         "justt:apiKey",
         "justt:baseUrl",

@@ -51,9 +51,7 @@ Merchant("inner")
 
 def stored(stack: Stack) -> dict[str, dict[str, Any]]:
     """Return the resources as the engine stores them, by type and name."""
-    (file,) = (stack.folder / "state").rglob("stacks/shop/dev.json")
-    resources: list[dict[str, Any]] = json.loads(file.read_text())["checkpoint"]["latest"]["resources"]
-    return {each["urn"].partition("dynamic/")[2]: each for each in resources if "dynamic/" in each["urn"]}
+    return {each["urn"].partition("dynamic/")[2]: each for each in stack.all_resources() if "dynamic/" in each["urn"]}
 
 
 def test_a_resource_takes_no_more_state_than_a_plain_one(stack: Stack, simulator: SimulatorServer) -> None:

@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pulumi_justt.simulator import FOREIGN_IDENTIFIER, Fault, SimulatorServer
 from pulumi_justt.simulator.faults import KINDS
 from pulumi_justt.simulator.rules import NewIntegration
+from support.harness import fired_faults
 from support.host import Host, HostError
 from support.model_choices import EDIT, FLAGS, WISH, Edit, Wish
 from support.model_engine import Flags, Killed, Remote
@@ -139,8 +140,7 @@ class Hosts:
     def _kill_if_fatal(self, processes: HostProcesses, has_ended: threading.Event) -> None:
         while self._is_fatal() and not has_ended.wait(0.05):
             # The simulator reports a fired fault before it responds to the request.
-            progress = self.simulator._simulator.plan.progress()
-            if any(each.fired for each in progress if each.fault.value == FATAL):
+            if any(each.value == FATAL for each in fired_faults(self.simulator)):
                 processes.kill()
                 return
 

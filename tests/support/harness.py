@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 
 import yaml
 
-from pulumi_justt.simulator import SimulatorServer
+from pulumi_justt.simulator import Fault, SimulatorServer
 from support import cheap_python, environment, secret_scanner
 
-__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "has_fired", "unused_base_url"]
+__all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "fired_faults", "has_fired", "unused_base_url"]
 
 HANG_SECONDS = 600
 """Ends a test that hangs. It's long because a loaded machine is slow; no test depends on its value."""
@@ -42,10 +42,15 @@ def eventually(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def fired_faults(simulator: SimulatorServer) -> list[Fault]:
+    """Return the faults in force that have hit a request, which may still be without a response."""
+    # Tests call this often while they wait. A request would take 20 ms of CPU time each time.
+    return [each.fault for each in simulator._simulator.plan.progress() if each.fired]
+
+
 def has_fired(simulator: SimulatorServer) -> bool:
     """Return whether the first fault of the simulator has hit a request, which may still be without a response."""
-    # Tests call this often while they wait. A request would take 20 ms of CPU time each time.
-    return simulator._simulator.plan.progress()[0].fired > 0
+    return simulator.faults[0] in fired_faults(simulator)
 
 
 def unused_base_url() -> str:
@@ -151,6 +156,17 @@ class Stack:
         """The folder of the program."""
         return self.folder / "project"
 
+    @property
+    def project_name(self) -> str:
+        """The name in the project's file."""
+        name: str = yaml.safe_load((self.project / "Pulumi.yaml").read_bytes())["name"]
+        return name
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file with the state. It has what `pulumi stack export` prints, which takes a tenth of a second."""
+        return self.folder / "state" / ".pulumi" / "stacks" / self.project_name / f"{self.name}.json"
+
     def program(self, text: str) -> None:
         """Replace the program. *text* can use `pulumi`, `justt`, `config` and `secret`, which takes a name."""
         (self.project / "__main__.py").write_text(self.head() + textwrap.dedent(text))
@@ -198,7 +214,7 @@ class Stack:
         file.write_text(yaml.safe_dump(settings))
 
     def _with_namespace(self, values: Mapping[str, str]) -> dict[str, str]:
-        project = yaml.safe_load((self.project / "Pulumi.yaml").read_bytes())["name"]
+        project = self.project_name
         return {name if ":" in name else f"{project}:{name}": value for name, value in values.items()}
 
     def run(self, *arguments: str, fails: bool | None = False, **variables: str) -> Result:
@@ -298,12 +314,15 @@ class Stack:
         found: dict[str, Any] = json.loads(self.run("stack", "output", "--json", "--stack", self.name).stdout)
         return found
 
+    def all_resources(self) -> list[dict[str, Any]]:
+        """Return all resources in the state, those of the engine included, with encrypted secrets."""
+        latest = json.loads(self.checkpoint.read_bytes())["checkpoint"]["latest"] or {}
+        found: list[dict[str, Any]] = latest.get("resources", [])
+        return found
+
     def recorded(self) -> list[dict[str, Any]]:
         """Return the provider's resources in the state, including those that wait to be deleted after a replacement."""
-        # The file holds what `pulumi stack export` prints, which takes a tenth of a second.
-        (file,) = (self.folder / "state" / ".pulumi" / "stacks").glob(f"*/{self.name}.json")
-        resources = (json.loads(file.read_bytes())["checkpoint"]["latest"] or {}).get("resources", [])
-        return [resource for resource in resources if resource["type"].startswith(self.recorded_types)]
+        return [each for each in self.all_resources() if each["type"].startswith(self.recorded_types)]
 
     def decrypted(self) -> bytes:
         """Return the current state with its secrets in plain text. This output is not searched for secrets."""

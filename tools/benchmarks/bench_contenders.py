@@ -107,7 +107,7 @@ class PulumiContender(Contender):
         self._stack = Stack(folder, engine_bin)
         self._pulumi = str(engine_bin / "pulumi")
         self.folder = folder / "project"
-        self.state = folder / "state" / ".pulumi" / "stacks" / "shop" / f"{self._stack.name}.json"
+        self.state = self._stack.checkpoint
         shutil.copy(_PROGRAMS / f"{'ours' if name == 'before' else name}.py", self.folder / "__main__.py")
         if name in ("floor", "plain"):
             shutil.copy(Path(__file__).parent / f"{name}_provider.py", self.folder)

@@ -5,8 +5,8 @@
     python tools/engine/test.py --all              all tests, and branch coverage
 
 Coverage is that of the tests with the mark `measured` (see tests/conftest.py), and of the processes that they start.
-They run first, and `--slow` runs them for nothing else. The run ends when a part fails, and fails if the coverage is
-below the limit.
+They run first, even with `--slow`, although they are not slow. The run ends when a part fails, and fails if the
+coverage is below the limit.
 """
 
 from __future__ import annotations
