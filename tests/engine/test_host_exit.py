@@ -96,6 +96,7 @@ def test_no_provider_process_outlives_a_killed_cli(stack: Stack, simulator: Simu
     If a create gets its response, the process undoes the create first.
     """
     case = CASES[name]
+    stack.has_real_python = True
     stack.config({"justt:timeoutSeconds": str(TIMEOUT_SECONDS)})
     stack.program(PROGRAM + case.more)
     if case.is_made:

@@ -560,6 +560,7 @@ class TestGate:
         """
         if not Path("/proc/self/environ").exists():
             pytest.skip("needs /proc")
+        stack.has_real_python = True
         simulator.options = type(simulator.options)(latency=1.5)
         del stack.environ["SECRET_stripeKey"]
         stack.config(secret={"stripeKey": canary("configured")})

@@ -77,6 +77,12 @@ def names() -> list[str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def real_python(stack: Stack) -> None:
+    """Start each Python process on its own: a module can't shadow what a preloaded process has imported."""
+    stack.has_real_python = True
+
+
 def shadow(project: Path, name: str, traces: Path) -> None:
     """Write a module that leaves a trace when it runs, and has no other content."""
     text = f"open({str(traces)!r}, 'a').write({name + chr(10)!r})\nraise ImportError('the program has this module')\n"

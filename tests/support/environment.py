@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CALLER", "PATH", "build", "enter"]
+__all__ = ["CALLER", "PATH", "PYTHON_PATH", "build", "enter"]
 
 CALLER = dict(os.environ)
 """The caller's variables. Use them for set-up tools (Go, git, pip) only, never for the code under test."""
@@ -26,7 +26,9 @@ CALLER = dict(os.environ)
 PATH = os.pathsep.join(dict.fromkeys([str(Path(sys.executable).parent), *CALLER["PATH"].split(os.pathsep)]))
 """The folders on PATH; `python` is the interpreter that runs the tests."""
 
-_ROOT = Path(__file__).resolve().parents[2]
+PYTHON_PATH = str(Path(__file__).resolve().parents[2] / "provider")
+"""The folder of the sources, so that the copy that is installed with the dependencies is not used."""
+
 _OPTIONS = ("TEST_EFFORT", "TEST_VARIABLES", "UPDATE_DOCS", "UPDATE_GOLDEN")
 _FOLDER = Path(tempfile.mkdtemp(prefix="pulumi-justt-tests-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
@@ -52,8 +54,7 @@ def build(
         "TMPDIR": str(temporary),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "LANG": "C.UTF-8",
-        # The sources, and not the copy that is installed with the dependencies.
-        "PYTHONPATH": str(_ROOT / "provider"),
+        "PYTHONPATH": PYTHON_PATH,
         **kept,
         **(coverage if is_measured else {}),
         **json.loads(CALLER.get("TEST_VARIABLES", "{}")),

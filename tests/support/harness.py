@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import yaml
 
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support import cheap_python, environment, secret_scanner
+from support import environment, preloaded_python, secret_scanner
 
 __all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "fired_faults", "has_fired", "unused_base_url"]
 
@@ -106,6 +106,7 @@ class Stack:
         environ: Additional variables of each command.
         has_stack: Whether to create the stack at once, and not by a command of the test.
         source: A project to copy; default: an empty project, named `shop`.
+        has_real_python: Whether each Python process starts on its own (see `support.preloaded_python`).
     """
 
     folder: Path
@@ -114,6 +115,7 @@ class Stack:
     environ: dict[str, str] = field(default_factory=dict)
     has_stack: bool = True
     source: Path | None = None
+    has_real_python: bool = False
     secrets: list[str] = field(default_factory=list)
     recorded_types: ClassVar[tuple[str, ...]] = ("pulumi-python:dynamic",)
     """What the types of the resources in `recorded` begin with."""
@@ -252,7 +254,7 @@ class Stack:
     def justt(self, *arguments: str, answers: str = "", **variables: str) -> Result:
         """Run `pulumi-justt` in the project's folder, with *answers* to its prompts."""
         done = subprocess.run(
-            [sys.executable, "-m", "pulumi_justt.cli", *arguments],
+            ["python3", "-m", "pulumi_justt.cli", *arguments],
             cwd=self.folder / "project",
             env=self.prepare_command(variables),
             input=answers.encode(),
@@ -380,13 +382,15 @@ class Stack:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
-        cheap = {
-            "PYTHONPATH": os.pathsep.join([*map(str, self.python_path), cheap_python.python_path()]),
-            # The CLI's memory is small, and collecting it takes a fourth of the time of a small command.
-            "GOGC": "400",
+        pythons = () if self.has_real_python else (preloaded_python.folder(),)
+        paths = {
+            "PATH": os.pathsep.join(map(str, (*pythons, self.engine_bin, environment.PATH))),
+            "PYTHONPATH": os.pathsep.join(map(str, (*self.python_path, environment.PYTHON_PATH))),
         }
+        # The CLI's memory is small, and collecting it takes a fourth of the time of a small command.
+        cheap = {"GOGC": "400"}
         return environment.build(
-            {"PATH": f"{self.engine_bin}{os.pathsep}{environment.PATH}", **pulumi, **cheap, **self.environ, **more},
+            {**pulumi, **paths, **cheap, **self.environ, **more},
             home=self.folder / "user",
             # Unit tests and the host process measure coverage. Measuring every process of every command takes minutes.
             is_measured=False,

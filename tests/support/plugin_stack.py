@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,10 +15,10 @@ __all__ = ["MovingStack", "PluginStack", "in_both_front_ends", "install_plugin"]
 
 
 def install_plugin(folder: Path) -> Path:
-    """Write the plugin's command, as `pip install` does, and return its folder."""
+    """Write the plugin's command, as `pip install` does but for the first Python on PATH, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     command = folder / "pulumi-resource-justt"
-    command.write_text(f"#!{sys.executable}\nfrom pulumi_justt.plugin.server import main\n\nmain()\n")
+    command.write_text("#!/usr/bin/env python3\nfrom pulumi_justt.plugin.server import main\n\nmain()\n")
     command.chmod(0o755)
     return folder
 
