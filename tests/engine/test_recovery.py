@@ -13,6 +13,8 @@ from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
 from support.killed_runs import kill_after_commit
 
+TIMEOUT_SECONDS = "5"
+"""Short, because `recover` waits until two time-outs after the killed request."""
 SHOPS = """
 def shop(name, label, **options):
     return justt.PaymentIntegration(
@@ -53,7 +55,7 @@ def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simu
     `recover` claims each integration for its resource, and the state is as after a normal create.
     """
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
-    stack.environ["ADYEN_KEY"] = stack.secrets[-1]
+    stack.environ |= {"ADYEN_KEY": stack.secrets[-1], "JUSTT_TIMEOUT_SECONDS": TIMEOUT_SECONDS}
     stack.program(SHOPS)
     lost = kill_after_commit(stack, simulator, 2)
 
@@ -104,7 +106,11 @@ def test_a_killed_run_without_checkpoints_is_claimed(stack: Stack, simulator: Si
     The journal has all of them, so `recover` claims each integration for its resource.
     """
     stack.provide({"unused": "canary-adyen-2b1f0c9d8e7a6f5b"})
-    stack.environ |= {"ADYEN_KEY": stack.secrets[-1], "PULUMI_SKIP_CHECKPOINTS": "true"}
+    stack.environ |= {
+        "ADYEN_KEY": stack.secrets[-1],
+        "JUSTT_TIMEOUT_SECONDS": TIMEOUT_SECONDS,
+        "PULUMI_SKIP_CHECKPOINTS": "true",
+    }
     stack.program(SHOPS)
     kill_after_commit(stack, simulator, 2)
     stack.run("cancel", "--yes", "--stack", "dev")

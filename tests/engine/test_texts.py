@@ -132,7 +132,8 @@ def test_markup_in_responses_is_escaped(stack: Stack) -> None:
             credentials=justt.credentials.ApiKeyOnly(api_key=secret("stripeKey")))
     """
     with EchoServer() as echo:
-        stack.config({"justt:baseUrl": echo.url})
+        # The last update looks for its integration until two time-outs after the POST.
+        stack.config({"justt:baseUrl": echo.url, "justt:timeoutSeconds": "5"})
         echo.form, echo.reading, echo.new_id = lambda _: MARKUP, "400", f"id{MARKUP}"
         stack.program('justt.PaymentIntegration.get("theirs", "id-1")')
         assert "< {%bogus%}>" in words(stack.preview("--color", "always", fails=True).text)
