@@ -140,9 +140,18 @@ def kind_of_stack() -> type[Stack]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer, kind_of_stack: type[Stack]) -> Iterator[Stack]:
-    """Create a stack that uses the simulator. After the test, check that no secret leaked from the stack."""
-    made = kind_of_stack(tmp_path, engine_bin)
+def stack(
+    tmp_path: Path,
+    engine_bin: Path,
+    simulator: SimulatorServer,
+    kind_of_stack: type[Stack],
+    request: pytest.FixtureRequest,
+) -> Iterator[Stack]:
+    """Create a stack that uses the simulator. After the test, check that no secret leaked from the stack.
+
+    It has a passphrase if the test has the mark `passphrase`.
+    """
+    made = kind_of_stack(tmp_path, engine_bin, has_passphrase=bool(request.node.get_closest_marker("passphrase")))
     made.config({"justt:baseUrl": simulator.base_url}, {"justt:apiKey": canary("api-key")})
     made.provide({"stripeKey": canary("stripe")})
     yield made

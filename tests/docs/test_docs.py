@@ -104,7 +104,7 @@ def session(request: pytest.FixtureRequest, tmp_path: Path, engine_bin: Path) ->
             plugin.install(tmp_path / "project" / "venv" / "bin")
             if "@pulumi/justt" in text:
                 plugin.install_sdk(tmp_path / "project", language_hosts, request.getfixturevalue("generated_sdks"))
-        made = Stack(tmp_path, engine_bin, has_stack=not is_bare)
+        made = Stack(tmp_path, engine_bin, has_stack=not is_bare, has_passphrase=True)
         (tmp_path / "project" / "__main__.py").write_text("")
         is_pinned = engine.load(ROOT).version == engine.reported(engine_bin / "pulumi", environment.build())
         session_type = TerminalSession if LOGS_IN in text else Session

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from pulumi_justt.simulator import SimulatorServer
 from support.harness import Stack
 from support.secret_scanner import canary
@@ -43,6 +45,7 @@ def checks(stack: Stack, *, code: int, **variables: str) -> dict[str, list[dict[
     return bad
 
 
+@pytest.mark.passphrase
 def test_doctor_and_list_show_each_problem_of_a_real_stack(stack: Stack, simulator: SimulatorServer) -> None:
     """After the first update of a stack, `doctor` has no findings.
 

@@ -55,6 +55,7 @@ def methods(simulator: SimulatorServer) -> list[str]:
 class TestLife:
     """The life of one integration."""
 
+    @pytest.mark.passphrase
     def test_a_second_up_after_a_create_changes_nothing(self, stack: Stack, simulator: SimulatorServer) -> None:
         """The first `up` sends one POST and stores the id.
 
@@ -76,6 +77,7 @@ class TestLife:
         assert "2 unchanged" in stack.up("--expect-no-changes").text
         assert methods(simulator) == []
 
+    @pytest.mark.passphrase
     def test_rotated_secret_is_named_in_the_preview_and_replaces(
         self, stack: Stack, simulator: SimulatorServer
     ) -> None:

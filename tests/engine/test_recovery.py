@@ -48,6 +48,7 @@ def backups(stack: Stack) -> list[Path]:
     return sorted((stack.folder / "project").glob(".pulumi-justt/recover-*.json"))
 
 
+@pytest.mark.passphrase
 @pytest.mark.slow
 def test_a_killed_create_and_a_killed_replacement_are_claimed(stack: Stack, simulator: SimulatorServer) -> None:
     """A run is killed during a create, and later another one during a replacement.

@@ -281,6 +281,7 @@ def unmask(stack: Stack) -> str:
 class TestGate:
     """Every command, every credential type, every failure: no output has a secret in any encoding."""
 
+    @pytest.mark.passphrase
     @in_both_front_ends
     def test_no_command_leaks_a_secret_of_any_type(self, stack: Stack, tmp_path: Path) -> None:
         """A stack has an integration of every credential type.

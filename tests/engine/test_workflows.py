@@ -133,7 +133,7 @@ justt.PaymentIntegration(
 @pytest.fixture
 def runner(tmp_path: Path, engine_bin: Path, simulator: SimulatorServer) -> Iterator[Runner]:
     """Return a runner with a stack that has no secrets, and with the secrets that the workflows name."""
-    stack = Stack(tmp_path, engine_bin)
+    stack = Stack(tmp_path, engine_bin, has_passphrase=True)
     stack.config({"justt:baseUrl": simulator.base_url})
     secrets = {name: canary(name.lower()) for _, _, names in JOBS.values() for name in names}
     stack.secrets += secrets.values()

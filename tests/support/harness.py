@@ -21,17 +21,17 @@ from typing import Any, ClassVar
 import yaml
 
 from pulumi_justt.simulator import Fault, SimulatorServer
-from support import environment, preloaded_python, secret_scanner
+from support import environment, key_service, preloaded_python, secret_scanner
 
 __all__ = ["HANG_SECONDS", "Result", "Stack", "eventually", "fired_faults", "has_fired", "unused_base_url"]
 
 HANG_SECONDS = 600
 """Ends a test that hangs. It's long because a loaded machine is slow; no test depends on its value."""
 
-_INITIAL: dict[tuple[Path, str], dict[Path, bytes]] = {}
-"""The files of a new stack, by the CLI that created it and the stack's name."""
+_INITIAL: dict[tuple[Path, str, bool], dict[Path, bytes]] = {}
+"""The files of a new stack, by the CLI that created it, the stack's name, and whether it has a passphrase."""
 _ENCRYPTED: dict[str, dict[str, dict[str, str]]] = {}
-"""What the CLI writes into a stack's configuration for a secret, by the salt of the stack's key, and the secret."""
+"""What the CLI writes into a stack's configuration for a secret, by the stack's salt or key, and the secret."""
 
 
 def eventually(holds: Callable[[], bool]) -> None:
@@ -105,7 +105,8 @@ class Stack:
         name: The stack's name.
         environ: Additional variables of each command.
         has_stack: Whether to create the stack at once, and not by a command of the test.
-        source: A project to copy; default: an empty project, named `shop`.
+        has_passphrase: Whether a passphrase encrypts its secrets, and not a key service, which takes less CPU time.
+        source: A project to copy, whose stack has a passphrase; default: an empty project, named `shop`.
         has_real_python: Whether each Python process starts on its own (see `support.preloaded_python`).
     """
 
@@ -114,6 +115,7 @@ class Stack:
     name: str = "dev"
     environ: dict[str, str] = field(default_factory=dict)
     has_stack: bool = True
+    has_passphrase: bool = False
     source: Path | None = None
     has_real_python: bool = False
     secrets: list[str] = field(default_factory=list)
@@ -141,10 +143,12 @@ class Stack:
 
     def _initialize(self) -> None:
         # The CLI creates the same stack each time, which takes a second.
-        initial = _INITIAL.get((self.engine_bin, self.name))
+        kind = (self.engine_bin, self.name, self.has_passphrase)
+        initial = _INITIAL.get(kind)
         if initial is None:
-            self.run("stack", "init", self.name)
-            initial = _INITIAL[self.engine_bin, self.name] = {
+            provider = () if self.has_passphrase else ("--secrets-provider", key_service.PROVIDER)
+            self.run("stack", "init", self.name, *provider)
+            initial = _INITIAL[kind] = {
                 path.relative_to(self.folder): path.read_bytes()
                 for path in (*(self.folder / "state").rglob("*"), self.project / f"Pulumi.{self.name}.yaml")
                 if path.is_file()
@@ -205,7 +209,7 @@ class Stack:
         settings = yaml.safe_load(file.read_bytes())
         secret = self._with_namespace(secret or {})
         self.secrets += secret.values()
-        encrypted = _ENCRYPTED.setdefault(settings["encryptionsalt"], {})
+        encrypted = _ENCRYPTED.setdefault(settings.get("encryptionsalt") or settings["encryptedkey"], {})
         if not encrypted.keys() >= {*secret.values()}:
             arguments = [text for name, value in secret.items() for text in ("--secret", f"{name}={value}")]
             self.run("config", "set-all", "--stack", self.name, *arguments)
@@ -379,6 +383,7 @@ class Stack:
             "PULUMI_HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "not a secret",
+            **({} if self.has_passphrase else key_service.variables()),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }
