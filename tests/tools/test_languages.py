@@ -127,7 +127,15 @@ def test_make_env_uses_the_folder_if_it_exists(machine: Machine) -> None:
     assert languages.made_before(machine.root, found) == found
 
 
-@pytest.mark.parametrize("file", ["language-yaml/go.mod", "codegen/main.go", "language-nodejs/package-lock.json"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "language-yaml/go.mod",
+        "codegen/main.go",
+        "language-nodejs/package-lock.json",
+        "left-out/gocloud.dev/blob/s3blob/left_out.go",
+    ],
+)
 def test_another_folder_is_made_if_a_source_changes(machine: Machine, file: str) -> None:
     """If a file changes that the programs are made from, the script uses another folder."""
     before = machine.ensure()

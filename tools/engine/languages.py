@@ -46,7 +46,8 @@ def inputs(root: Path) -> list[str]:
     """Return all texts that the programs depend on, except the versions of Go and Node."""
     modules = root / "tools" / "engine"
     files = [file for folder, _ in BINARIES.values() for file in (modules / folder).glob("*.*")]
-    return [file.read_text() for file in (*sorted(files), root / LOCK)]
+    # The folder has a copy of the engine, too.
+    return [*(file.read_text() for file in (*sorted(files), root / LOCK)), *go_build.inputs(modules)]
 
 
 def node_on_path(env: Mapping[str, str]) -> None:
