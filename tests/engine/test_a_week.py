@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 def team(tmp_path: Path, engine_bin: Path) -> Iterator[Team]:
     """Return a team whose integrations become SUCCESSFUL right after their creation."""
     with SimulatorServer(Options(successful_after=0)) as simulator:
-        made = Team(Stack(tmp_path, engine_bin, PRODUCTION), simulator)
+        made = Team(Stack(tmp_path, engine_bin, PRODUCTION, has_passphrase=True), simulator)
         yield made
         made.stack.end_processes()
         made.stack.assert_no_leak(repr(simulator.requests).encode())

@@ -177,6 +177,7 @@ def test_an_adoption_that_ended_on_another_machine(stack: Stack, simulator: Simu
     assert live(simulator) == []
 
 
+@pytest.mark.passphrase
 def test_a_new_stack_with_a_renamed_stack_s_name_creates_its_own(stack: Stack, simulator: SimulatorServer) -> None:
     """A stack is renamed, and a new stack with the old name runs the same program.
 

@@ -78,9 +78,10 @@ def folder() -> Path:
     listed = made / "packages.json"
     command = [sys.executable, *PIP_LIST]
     listed.write_bytes(subprocess.run(command, cwd=made, env=built, capture_output=True, check=True).stdout)
-    address = made / "server"
+    # An abstract one: the path of a file in a long temporary folder may not fit.
+    address = f"\0{made.name}"
     server = subprocess.Popen(
-        [sys.executable, "-u", python_server.__file__, str(address)],
+        [sys.executable, "-u", python_server.__file__, made.name],
         cwd=made,
         env=built,
         stdin=subprocess.PIPE,
@@ -99,7 +100,7 @@ def folder() -> Path:
         start_variables=names,
         start={name: value for name, value in built.items() if name.startswith(names)},
         session=os.getsid(0),
-        address=str(address),
+        address=address,
     )
     (made / "python3").write_text(script)
     (made / "python3").chmod(0o755)

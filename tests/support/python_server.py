@@ -1,9 +1,9 @@
 """Forks processes for `support.preloaded_python`, which says what for.
 
-    python -u python_server.py ADDRESS
+    python -u python_server.py NAME
 
-It listens on the Unix socket ADDRESS, and ends when its stdin is closed. A supervisor for each request, which is a fork
-too, sends the exit code of the fork that does the work.
+It listens on the abstract Unix socket NAME, and ends when its stdin is closed. A supervisor for each request, which is
+a fork too, sends the exit code of the fork that does the work.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def _wait(*files: int) -> list[int]:
     return ready
 
 
-def _await_request(address: str) -> socket.socket:
+def _await_request(name: str) -> socket.socket:
     """Wait for requests, and return the socket of one in a supervisor for it, which is a fork."""
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+        listener.bind(f"\0{name}")
         listener.listen(64)
         print("ready")  # noqa: T201 - for preloaded_python
         # The kernel then collects the supervisors.

@@ -104,7 +104,7 @@ class PulumiContender(Contender):
         self.name = name
         self.variables: dict[str, str] = {}
         self._package = package
-        self._stack = Stack(folder, engine_bin, has_passphrase=True)
+        self._stack = Stack(folder, engine_bin, has_passphrase=True, has_real_python=True)
         self._pulumi = str(engine_bin / "pulumi")
         self.folder = folder / "project"
         self.state = self._stack.checkpoint
