@@ -25,13 +25,18 @@ PROGRAM = """
 """
 
 
+def environ(**variables: str) -> dict[str, str]:
+    """Return an environment whose `python3` is the one under test."""
+    path = os.pathsep.join([str(preloaded_python.folder()), environment.PATH])
+    return environment.build({"PATH": path, **variables}, is_measured=False)
+
+
 def run(python: str, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python with *arguments* and return what it printed."""
-    path = os.pathsep.join([str(preloaded_python.folder()), environment.PATH])
     return subprocess.run(
         [python, *arguments],
         cwd=cwd,
-        env=environment.build({"PATH": path, "GIVEN": "a variable", **variables}, is_measured=False),
+        env=environ(GIVEN="a variable", **variables),
         input="a line",
         capture_output=True,
         text=True,
@@ -80,12 +85,11 @@ def test_a_variable_that_python_reads_at_its_start_starts_it(variables: dict[str
 )
 def test_it_ends_with_its_group_or_its_script(number: signal.Signals, is_group: bool, tmp_path: Path) -> None:
     """A signal to the group reaches the fork. When only the script is killed, the fork is killed, too."""
-    path = os.pathsep.join([str(preloaded_python.folder()), environment.PATH])
     (tmp_path / "program.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
     with subprocess.Popen(
         ["python3", "program.py"],
         cwd=tmp_path,
-        env=environment.build({"PATH": path}, is_measured=False),
+        env=environ(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=os.setpgrp,  # noqa: PLW1509 - it only calls the system

@@ -36,16 +36,16 @@ def main() -> int:
     def run(*arguments: str) -> int:
         return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=environ, check=False).returncode
 
-    pytest = ("pytest", "--numprocesses", "4", "--dist", "worksteal")
+    pytest = ("pytest", "--dist", "worksteal", "--numprocesses")
     rest = {"--slow": "slow", "--all": "not measured"}.get(" ".join(sys.argv[1:]))
     if rest is None:
-        return run(*pytest, *sys.argv[1:])
+        return run(*pytest, "4", *sys.argv[1:])
     languages.ensure(ROOT)
     run("coverage", "erase")
-    code = run("coverage", "run", "-m", *pytest, "-m", "measured")
+    code = run("coverage", "run", "-m", *pytest, "4", "-m", "measured")
     run("coverage", "combine", "--quiet")
     # Most of the others wait for their processes a part of the time, so more of them run at once.
-    return code or run(*pytest, "-m", rest, "--numprocesses", "6") or run("coverage", "report")
+    return code or run(*pytest, "6", "-m", rest) or run("coverage", "report")
 
 
 if __name__ == "__main__":
