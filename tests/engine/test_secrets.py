@@ -289,6 +289,8 @@ class TestGate:
         No command prints a secret or leaves it unencrypted on the disk, with debug output, `--diff`, `--json` and
         engine logs up to `-v=8`.
         """
+        # A fork would not print what Python prints when it frees its objects.
+        stack.has_real_python = True
         client_id, client_secret = canary("client-id"), canary("client-secret")
         (tmp_path / "project" / "client_secret").write_text(client_secret)
         key = unmask(stack)

@@ -11,6 +11,7 @@ Pulumi's language host also runs `pip list` in each command, to look for package
 the program, and the packages stay the same for the whole run. So the script repeats the list.
 
 A fork has the variables of the server in /proc, and modules in the program's folder don't shadow what it has imported.
+It frees no objects when it ends: it calls no `__del__`, and does not write the buffers of files that are still open.
 Tests of these things use the real Python (`Stack.has_real_python`), as do those of `make`, and all on other systems
 than Linux.
 """

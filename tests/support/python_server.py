@@ -8,8 +8,8 @@ a fork too, sends the exit code of the fork that does the work.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import gc
 import importlib
 import marshal
 import os
@@ -107,15 +107,38 @@ def _fork() -> list[str]:
     return target
 
 
+def _run(target: list[str]) -> int:
+    """Run the file or module as `__main__`, and return its exit code.
+
+    Raises:
+        BaseException: What Python reports itself: an exception, or a `SystemExit` with a text.
+    """
+    try:
+        match target:
+            case ["-m", module, *_]:
+                runpy.run_module(module, run_name="__main__", alter_sys=True)
+            case [path, *_]:
+                runpy.run_path(path, run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        raise
+    return 0
+
+
+def _end_with(codes: list[int]) -> None:
+    """End a fork that has an exit code without freeing its objects, which takes a seventh of a command's CPU time.
+
+    Stdout and stderr have no buffer, because the server has the option -u. Other open files lose theirs.
+    """
+    if codes:
+        os._exit(codes[0])
+
+
 if __name__ == "__main__":
+    codes: list[int] = []
+    # Registered before the modules below register theirs, so this runs last. Python has waited for its threads by then.
+    atexit.register(_end_with, codes)
     for name in subprocess.check_output([sys.executable, "-c", _IMPORTED], text=True).split():
         importlib.import_module(name)
-    gc.collect()
-    # A program's process looks for garbage in all its objects before it exits, which takes a fifth of its time.
-    gc.freeze()
-    gc.set_threshold(10_000)
-    match _fork():
-        case ["-m", module, *_]:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        case [path, *_]:
-            runpy.run_path(path, run_name="__main__")
+    codes.append(_run(_fork()))

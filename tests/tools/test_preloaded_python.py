@@ -65,6 +65,36 @@ def test_it_prints_what_python_prints(arguments: list[str], tmp_path: Path) -> N
     assert (forked.returncode, forked.stdout, forked.stderr) == (real.returncode, real.stdout, real.stderr)
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "sys.exit(3)",
+        "sys.exit('a reason')",
+        "sys.exit(None)",
+        "raise KeyboardInterrupt",
+        "raise ValueError('wrong')",
+    ],
+)
+def test_it_ends_like_python(end: str, tmp_path: Path) -> None:
+    """A fork waits for its threads, runs all exit handlers in Python's order, and has Python's output and exit code."""
+    (tmp_path / "program.py").write_text(
+        "import atexit, logging.handlers, sys, threading, time\n"
+        # The handler of `logging`, which is imported already, prints this record.
+        "to_stdout = logging.StreamHandler(sys.stdout)\n"
+        "logging.getLogger().addHandler(logging.handlers.MemoryHandler(9, target=to_stdout))\n"
+        "logging.warning('a record')\n"
+        "atexit.register(print, 'first')\n"
+        "atexit.register(print, 'second', file=sys.stderr)\n"
+        "threading.Thread(target=lambda: (time.sleep(0.2), print('a thread'))).start()\n"
+        f"{end}\n"
+    )
+    real = run(sys.executable, "program.py", cwd=tmp_path)
+    forked = run("python3", "program.py", cwd=tmp_path)
+    # The frames of a traceback differ: those of a fork begin in the server.
+    assert (forked.returncode, forked.stdout) == (real.returncode, real.stdout)
+    assert forked.stderr.splitlines()[-2:] == real.stderr.splitlines()[-2:]
+
+
 def test_modules_of_ours_are_imported_anew(tmp_path: Path) -> None:
     """A fork has Pulumi's SDK, and none of our modules, before the program begins."""
     (tmp_path / "program.py").write_text(
