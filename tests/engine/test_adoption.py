@@ -81,17 +81,22 @@ def test_only_one_resource_of_a_run_adopts_an_id(stack: Stack, simulator: Simula
 def test_only_one_resource_adopts_an_id_across_runs(
     stack: Stack, simulator: SimulatorServer, theirs: list[str]
 ) -> None:
-    """While a resource that has an id is in the program, a second resource can't adopt the id.
+    """If the engine compares the resource that has an id first, a second resource can't adopt the id.
 
     The second resource can adopt it in an update that removes the first resource.
     """
     mine, _ = theirs
     stack.program(integration(mine, name="first"))
     stack.up()
+    # Without a dependency, the program may register either one first: the next test has the other order.
+    after = ", opts=pulumi.ResourceOptions(depends_on=[first])"
     for identifier in ("shop-1", "shop-2"):
-        stack.program(integration(mine, name="first") + integration(mine, name="second", identifier=identifier))
+        second = integration(mine, name="second", identifier=identifier, more=after)
+        stack.program(f"first = {integration(mine, name='first')}{second}")
         text = stack.up(fails=True).text
         assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
+        assert "PaymentIntegration::first' in this program" in text
+        assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}
     assert stack.named("Remove the resource with adopt_id from the program") in text
     stack.program(integration(mine, name="first"))
     stack.up()
@@ -103,6 +108,32 @@ def test_only_one_resource_adopts_an_id_across_runs(
     assert "so it is released and stays as it is at Justt" in stack.up().text
     assert {name: each["id"] for name, each in stack.resources().items()} == {"renamed": mine}
 
+    assert changes(simulator) == []
+
+
+@in_both_front_ends
+@pytest.mark.slow
+def test_a_resource_that_adopts_before_the_holder_is_compared_is_released_later(
+    stack: Stack, simulator: SimulatorServer, theirs: list[str]
+) -> None:
+    """If the engine creates the second resource before it compares the first one, the first one is refused.
+
+    The error names the second one, and both are in the state. If the program drops the second one, the provider
+    releases it, and the first one works again.
+    """
+    mine, _ = theirs
+    stack.program(integration(mine, name="first"))
+    stack.up()
+    after = ", opts=pulumi.ResourceOptions(depends_on=[second])"
+    stack.program(f"second = {integration(mine, name='second')}{integration(mine, name='first', more=after)}")
+    text = stack.up(fails=True).text
+    assert f"integration {mine} already belongs to 'urn:pulumi:dev::shop::" in text
+    assert "PaymentIntegration::second' in this program" in text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine, "second": mine}
+
+    stack.program(integration(mine, name="first"))
+    assert "so it is released and stays as it is at Justt" in stack.up().text
+    assert {name: each["id"] for name, each in stack.resources().items()} == {"first": mine}
     assert changes(simulator) == []
 
 
