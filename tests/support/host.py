@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,6 +27,8 @@ UNKNOWN = rpc.UNKNOWN
 """The wire format of an unknown value."""
 
 _SECONDS_TO_LEAVE = 15
+_SECONDS_TO_NOTICE = 3
+"""After this time, a host that has not noticed its signal gets it again."""
 
 
 class HostError(Exception):
@@ -61,8 +64,8 @@ class Host:
             text=True,
         )
         assert self.process.stdout is not None
-        port = int(self.process.stdout.readline())
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self._port = int(self.process.stdout.readline())
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{self._port}")
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self._call("Configure", provider_pb2.ConfigureRequest(args=_struct(self._config)))
         return self
@@ -72,15 +75,25 @@ class Host:
     ) -> None:
         """End the process as the engine does, and keep its output.
 
-        The SDK's server ignores the signal if a thread of gRPC gets it. The engine then kills it after five seconds.
+        The SDK's server ignores the signal if a thread of gRPC gets it. The engine then kills it after five seconds,
+        which would lose the coverage. So it gets the signal again.
         """
         self._channel.close()
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.stdout, self.stderr = self.process.communicate(timeout=_SECONDS_TO_LEAVE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.stdout, self.stderr = self.process.communicate()
+        for seconds in (_SECONDS_TO_NOTICE, _SECONDS_TO_LEAVE):
+            # A host that has noticed the signal closes its port. A second signal would interrupt its exit.
+            if self._is_listening():
+                self.process.send_signal(signal.SIGINT)
+            try:
+                self.stdout, self.stderr = self.process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                continue
+            return
+        self.process.kill()
+        self.stdout, self.stderr = self.process.communicate()
+
+    def _is_listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     def disconnect(self) -> None:
         """Close the connection, as the engine does before it ends the process."""
