@@ -213,8 +213,8 @@ class _Run:
         stack.config(
             {
                 "justt:baseUrl": simulator.base_url,
-                # Shorter than a response that hangs, and longer than the time until an interrupt.
-                "justt:timeoutSeconds": "10" if scenario.interrupt else "3",
+                # Shorter than a response that hangs, and longer than a slow one and the time until an interrupt.
+                "justt:timeoutSeconds": "5" if scenario.interrupt else "2",
                 **policy,
             },
             {"justt:apiKey": KEY} if contender == "plain" else {},
