@@ -29,9 +29,10 @@ preview refresh destroy stop env: $(VENV)/.package ## preview, refresh or destro
 test: $(VENV)/.dev ## run the main test of each guarantee and all quick ones, on the real engine
 	@$(RUN) tools/engine/test.py -m "not slow"
 
+# The tests of hosts take longest, so they begin first.
 test-unit: $(VENV)/.dev ## run the quick tests that need no engine
-	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 3 --dist worksteal -m "not engine and not slow" \
-	    tests/unit tests/host
+	@PYTHONPATH=$(CURDIR)/provider $(RUN) -m pytest --numprocesses 4 --dist worksteal -m "not engine and not slow" \
+	    tests/host tests/unit
 
 test-slow: $(VENV)/.dev $(VENV)/.docs ## run the tests that `make test` leaves out, and report branch coverage
 	@$(RUN) tools/engine/test.py --slow
