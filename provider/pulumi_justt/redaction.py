@@ -10,7 +10,6 @@ known to this process or is too short to search for.
 from __future__ import annotations
 
 import base64
-import codecs
 import functools
 import html
 import os
@@ -119,15 +118,8 @@ _LONG_ID = 12
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
-
-def _as_latin1(error: UnicodeError) -> tuple[str, int]:
-    """Decode bytes that are not UTF-8 as Latin-1, which older servers may use."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("latin-1"), error.end
-
-
-codecs.register_error("pulumi_justt.latin1", _as_latin1)
+_NOT_UTF_8 = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
+"""The Latin-1 character for each surrogate that "surrogateescape" returns for a byte that is not UTF-8."""
 
 
 class Redactor(Unpicklable):
@@ -301,7 +293,7 @@ class Redactor(Unpicklable):
             pending += [unescape(form) for unescape in _UNESCAPES]
             for raw in {*_decoded(form)} - seen_bytes:
                 seen_bytes.add(raw)
-                decoded = raw.decode("utf-8", "pulumi_justt.latin1")
+                decoded = _lenient_text(raw)
                 # Only ASCII characters are decoded once more.
                 if any(map(holds, {decoded, _without_escapes(decoded)})):
                     return True
@@ -386,7 +378,7 @@ def _character(escape: re.Match[str]) -> str:
     if in_hex or in_octal:
         values = [int(digits, 16) for digits in re.findall("[0-9a-fA-F]{2}", in_hex)] if in_hex else ()
         raw = bytes(values or [int(digits, 8) for digits in in_octal.split("\\")[1:]])
-        return raw.decode("utf-8", "pulumi_justt.latin1")
+        return _lenient_text(raw)
     if itself:
         return " " if itself in _WHITE else itself
     return _of_code_point(next(filter(None, code_points)), 16)
@@ -411,7 +403,7 @@ def _without_bytes(forms: tuple[re.Pattern[str], re.Pattern[str]], text: str) ->
     several, one = forms
 
     def decoded(found: re.Match[str]) -> str:
-        return bytes.fromhex("".join(one.findall(found.group()))).decode("utf-8", "pulumi_justt.latin1")
+        return _lenient_text(bytes.fromhex("".join(one.findall(found.group()))))
 
     # In quoted-printable, a line that ends with "=" continues on the next line.
     return several.sub(decoded, re.sub(r"=\r?\n", "", text))
@@ -452,6 +444,11 @@ def _decoded(text: str) -> Iterator[bytes]:
     for base, numbers in _LISTS:
         values = (int(number, base) for number in numbers.findall(text))
         yield bytes(value for value in values if value < 256)  # noqa: PLR2004 - the values of a byte
+
+
+def _lenient_text(raw: bytes) -> str:
+    """Decode UTF-8, and bytes that are not UTF-8 as Latin-1, which older servers may use."""
+    return raw.decode("utf-8", "surrogateescape").translate(_NOT_UTF_8)
 
 
 def _one_line(text: str) -> str:
