@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,9 +51,17 @@ def main(keep: Path | None = None) -> None:
         wheel = _built(Path(folder))
         found = dict(sorted(interpreters(supported(wheel))))
         chosen = {min(found), max(found)}
-        for version in sorted(chosen):
-            _try(wheel, found[version], Path(folder) / "{}.{}".format(*version))
-        _try_commands(found[min(found)], Path(folder) / "commands")
+        engine_bin = engine.ensure(ROOT)  # before the threads, which Ctrl-C does not reach
+        pool = ThreadPoolExecutor(2)
+        try:
+            tries = [
+                pool.submit(_try_commands, found[min(found)], Path(folder) / "commands"),
+                *(pool.submit(_try, wheel, found[v], engine_bin, Path(folder) / "{}.{}".format(*v)) for v in chosen),
+            ]
+            for each in tries:
+                each.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
         if keep:
             shutil.copytree(wheel.parent, keep)
         print(f"wheel: {wheel.name} passed on {', '.join('{}.{}'.format(*version) for version in sorted(chosen))}")
@@ -101,7 +110,7 @@ def supported(wheel: Path) -> list[tuple[int, int]]:
     return [(int(match[1]), int(match[2])) for match in matches if match]
 
 
-def _try(wheel: Path, python: str, folder: Path) -> None:
+def _try(wheel: Path, python: str, engine_bin: Path, folder: Path) -> None:
     """Run one program through its life cycle in an empty environment."""
     for name in ("project", "state", "home"):
         (folder / name).mkdir(parents=True)
@@ -119,7 +128,7 @@ def _try(wheel: Path, python: str, folder: Path) -> None:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
-    path = os.pathsep.join([str(venv), str(engine.ensure(ROOT)), environment.PATH])
+    path = os.pathsep.join([str(venv), str(engine_bin), environment.PATH])
     # This tests the installed package, not the sources.
     environ = environment.build({"PATH": path, "PYTHONPATH": "", **pulumi_own}, home=folder / "home")
 
