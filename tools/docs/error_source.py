@@ -110,6 +110,7 @@ WHOLE = {
     "not all credentials are in the configuration: <the error> Run the remaining commands.": "error: {text}",
     "cli.intents.describe": "finding: journal of <stack>: <resource>: {text} Its journal file is <file>.",
     "cli.list.records.collect": "warning: {text}",
+    "cli.list.records._read": "warning: {text}",
     "cli.log.entries.collect": "warning: {text}",
     "cli.verify.lifecycle.Verification._stop": _STILL_ACTIVE,
     "the command was interrupted": _STILL_ACTIVE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -83,23 +84,21 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
         without_stack=partial(options.settings_without_stack, environment, folder),
     )
     checks = [check for check in found if check.verdict not in ("ok", "warning") or not is_quiet]
-    findings = sum(check.verdict == "finding" for check in checks)
-    warnings = sum(check.verdict == "warning" for check in checks)
-    unchecked = sum(check.verdict == "not checked" for check in checks)
+    counts = Counter(check.verdict for check in checks)
     if is_json:
         rendering.print_json(
             {
                 "checks": [_document(check) for check in checks],
-                "findings": findings,
-                "warnings": warnings,
-                "notChecked": unchecked,
+                "findings": counts["finding"],
+                "warnings": counts["warning"],
+                "notChecked": counts["not checked"],
             }
         )
     elif checks or not is_quiet:
         _show(paragraphs(checks))
-    if findings:
+    if counts["finding"]:
         return FINDINGS
-    return NOT_DONE if unchecked else FINE
+    return NOT_DONE if counts["not checked"] else FINE
 
 
 def _show(shown: Sequence[tuple[str, str, Sequence[str]]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pulumi_justt.api.models import RemoteRecord
@@ -76,14 +76,36 @@ def collect(  # noqa: PLR0913 - the options of the command
     views = [account_records.view(stack) for stack in stacks]
     settings = [*(each.settings for each in views), *([without_stack] if without_stack else [])]
     known = account_records.managed(views)
-    found: dict[tuple[str, str], Found] = {}
     hidden = [each.recorded.name for having in known.values() for each in having if each.recorded.has_secret_account]
-    notes: list[str] = []
+    read = _read(account_records.accounts(views, settings, accounts), known)
+    notes = []
     if hidden and not accounts:
         notes.append(f"the accounts of {', '.join(sorted(hidden))} are secrets: name them with --account.")
+    return ListResult(
+        tuple(
+            replace(each, record=account_records.shown(each.record))
+            for each in read.found
+            if (not statuses or each.record.status.upper() in statuses)
+            and (not sources or each.record.source in sources)
+            and not (is_unmanaged_only and each.is_managed)
+        ),
+        (*notes, *read.notes),
+        is_read=read.is_read,
+    )
+
+
+def _read(accounts: Iterable[Account], known: Mapping[tuple[str, str], Sequence[Managed]]) -> ListResult:
+    """List all integrations of *accounts*.
+
+    Args:
+        accounts: The accounts to list.
+        known: The resources that hold each integration, by environment and id.
+    """
+    found: dict[tuple[str, str], Found] = {}
+    notes: list[str] = []
     unusable_keys: set[Account] = set()
-    skipped, read = 0, 0
-    for account in account_records.accounts(views, settings, accounts):
+    skipped, is_read = 0, False
+    for account in accounts:
         if account.own in unusable_keys:
             skipped += 1
             continue
@@ -93,7 +115,7 @@ def collect(  # noqa: PLR0913 - the options of the command
             unusable_keys |= account_records.unusable_keys(account, error)
             notes.append(str(error))
             continue
-        read += 1
+        is_read = True
         if not listing.is_complete:
             notes.append(account_records.cut_short(account, len(listing.records)))
         for integration_id, record in listing.records.items():
@@ -102,14 +124,4 @@ def collect(  # noqa: PLR0913 - the options of the command
             found.setdefault((account.settings.base_url, integration_id), Found(record, account, managers))
     if skipped:
         notes.append(f"accounts of the same API key that were not listed: {skipped}.")
-    return ListResult(
-        tuple(
-            replace(each, record=account_records.shown(each.record))
-            for each in found.values()
-            if (not statuses or each.record.status.upper() in statuses)
-            and (not sources or each.record.source in sources)
-            and not (is_unmanaged_only and each.is_managed)
-        ),
-        tuple(notes),
-        is_read=read > 0,
-    )
+    return ListResult(tuple(found.values()), tuple(notes), is_read)
