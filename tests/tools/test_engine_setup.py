@@ -452,7 +452,8 @@ def test_an_unusable_wheel_is_reported(machine: Machine, version: str, meanwhile
 def test_the_build_leaves_packages_out(machine: Machine) -> None:
     """The build of the CLI uses copies of the modules that have left-out packages; the cache keeps no copy.
 
-    In a copy, the replacement is the package's only file. Other packages keep their files, except tests.
+    In a copy, the replacement is the package's only file. Other packages keep their files, except tests. A module
+    without a go.mod gets one.
     """
     machine.has_go(
         meanwhile=f'if [ -d "${{2%/bin/*}}/modules" ]; then cp -R "${{2%/bin/*}}/modules" {machine.home}/seen; fi'
@@ -465,6 +466,7 @@ def test_the_build_leaves_packages_out(machine: Machine) -> None:
     files = {str(file.relative_to(seen)) for file in seen.rglob("*.go")}
     assert {"kept/a.go", "neo/left_out.go", "trace/left_out.go"} <= files
     assert not {"kept/a_test.go", "kept/testdata/b.go", "neo/replaced.go", "trace/replaced.go"} & files
+    assert (seen / "go.mod").read_text() == "module github.com/pulumi/pulumi/pkg/v3/cmd/pulumi\n"
     assert "func NewNeoCmd" in (seen / "neo" / "left_out.go").read_text()
     pinned = (machine.root / "tools/engine/cli/go.mod").read_text()
     changed = (machine.home / "seen" / "go.mod").read_text()
@@ -480,7 +482,7 @@ def test_each_replacement_is_a_package_that_the_cli_needs() -> None:
     pinned = re.findall(r"^\t(\S+) v", (engine.ROOT / "tools/engine/cli/go.mod").read_text(), re.MULTILINE)
     replacements = engine.ROOT / "tools/engine" / go_build.LEFT_OUT
     packages = [str(file.parent.relative_to(replacements)) for file in replacements.rglob("*.go")]
-    assert len(packages) == 9
+    assert len(packages) == 10
     assert [name for name in packages if not any(f"{name}/".startswith(f"{module}/") for module in pinned)] == []
 
 

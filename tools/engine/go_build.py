@@ -2,8 +2,9 @@
 
 Go is the user's, or else a wheel from the Python registry, pinned in `requirements-go.lock`. The demo and the tests
 need a file backend, a passphrase and HashiCorp Vault. So the packages of `left-out/` replace the clients of cloud
-storage, of the key services of AWS, Azure and Google Cloud, and of Pulumi ESC, with all that only those need. The
-folder of a replacement is the import path of what it replaces.
+storage, of the key services of AWS, Azure and Google Cloud, and of Pulumi ESC, with all that only those need. Another
+one replaces the estimate of a password's strength, whose word lists make each command start slowly. The folder of a
+replacement is the import path of what it replaces.
 """
 
 from __future__ import annotations
@@ -223,6 +224,9 @@ def leave_out(toolchain: Toolchain, cli: Path, replacements: Path, work: Path) -
     directories = {module: Path(directory) for _, module, directory in found}
     for module, directory in directories.items():
         copy_sources(directory, work / module)
+        # The folder of a replacement needs one; a module from before Go had modules has none.
+        if not (work / module / "go.mod").exists():
+            (work / module / "go.mod").write_text(f"module {module}\n")
     for package, module, _ in found:
         folder = work / module / package.removeprefix(module).lstrip("/")
         for file in folder.glob("*.go"):
