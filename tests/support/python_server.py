@@ -139,6 +139,8 @@ if __name__ == "__main__":
     codes: list[int] = []
     # Registered before the modules below register theirs, so this runs last. Python has waited for its threads by then.
     atexit.register(_end_with, codes)
-    for name in subprocess.check_output([sys.executable, "-c", _IMPORTED], text=True).split():
+    imported = subprocess.check_output([sys.executable, "-c", _IMPORTED], text=True).split()
+    # gRPC imports the first two only when a connection and a server start.
+    for name in ["grpc.experimental", "grpc._server", *imported]:
         importlib.import_module(name)
     codes.append(_run(_fork()))
