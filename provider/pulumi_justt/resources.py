@@ -153,7 +153,8 @@ class PaymentIntegration(_JusttResource, module="justt", name="PaymentIntegratio
     """A connection between a payment service provider and Justt.
 
     The API can only create and deactivate integrations. A change to any argument except *deactivation*,
-    *deletion_protection* and *allow_unlisted* therefore creates a new integration and then deactivates this one.
+    *deletion_protection*, *allow_unlisted* and *adopt_id* therefore creates a new integration and then deactivates this
+    one.
     The provider validates all arguments before it sends a request, including during `pulumi preview`.
 
     Args:

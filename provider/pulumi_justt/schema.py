@@ -1,19 +1,23 @@
 """Define every property of both resources once. All other modules derive what they need from these tables.
 
-A new optional property of `PaymentIntegration` takes four additions, and a fifth for programs in other languages:
+A new optional property of `PaymentIntegration` that is sent to Justt takes four additions, and a fifth for programs in
+other languages:
 
-    schema.py      its entry in `INTEGRATION`
-    resources.py   an argument of the constructor, with its line under `Args:` of the class
-                   a line for the attribute, which type checkers and editors read
-    api/models.py  a field of `NewIntegration`, which defines the valid values: by the constraints of which
-                   `core.state._REASONS` has the texts (`min_length`, `max_length`, `ge`, `le`, `Literal`), or by
-                   `refusing`, which has a text of its own
-    plugin/descriptions.py  its description
+    1. schema.py                its entry in `INTEGRATION`
+    2. resources.py             an argument of the constructor, with its line under `Args:` of the class
+    3. resources.py             a line for the attribute, which type checkers and editors read
+    4. api/models.py            a field of `NewIntegration`. Its constraints define the valid values. Use those that
+                                have a text in `core.state._REASONS` (`min_length`, `max_length`, `ge`, `le`,
+                                `Literal`), or `refusing`, which has a text of its own
+    5. plugin/descriptions.py   its description
+
+A property that is not sent has its field in `Inputs` in `core/inputs.py` instead, and its name in the docstring of
+`PaymentIntegration`, which lists what replaces no integration.
 
 Everything else follows from the entry: whether a change replaces the resource, what a create sends, and the property's
 name in the state, in resource options, in errors, in previews and in an answers file. The order of the entries is the
-order of the body, and of the prompts of `pulumi-justt import`. Only a property with a rule of
-its own, such as `adoptId`, needs more code. tests/unit/test_schema.py adds a property this way.
+order of the body, and of the prompts of `pulumi-justt import`. Only a property with a rule of its own, such as
+`adoptId`, needs more code. tests/unit/test_schema.py adds a property this way.
 
 Programs import this module, so it imports no HTTP library and no validation library.
 """

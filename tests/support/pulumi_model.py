@@ -177,7 +177,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class SupportedFaults:
-    """The faults that a Justt implementation supports, by kind.
+    """The faults that a Justt implementation supports, by what the client sees with the short time-out of the run.
 
     Args:
         unsent: Faults that keep a request from being sent.

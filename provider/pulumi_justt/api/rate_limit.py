@@ -2,7 +2,7 @@
 
 Justt counts requests and answers 429 beyond 1,000 a minute. This limiter is a sliding window, not a token bucket: below
 the limit it delays no request, and no interval of 60 seconds has more requests than the limit. It is independent of
-HTTP. All threads that use one key at one URL share one limiter.
+HTTP. All threads of a process that use one key at one URL share one limiter. Processes share none.
 """
 
 from __future__ import annotations

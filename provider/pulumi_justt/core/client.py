@@ -327,7 +327,7 @@ def shared_client(settings: Settings, log: Log = SILENT, debug: Callable[[str], 
     """Return the process's client for *settings*, whose connection pool all threads share.
 
     Clients with the same key and URL share one rate limiter even if other settings differ, because Justt counts
-    requests by key.
+    requests by key. Its limit is that of the first client.
 
     Args:
         settings: The configuration: address, API key, rate and timeout.

@@ -7,8 +7,8 @@
     justt:baseUrl              JUSTT_BASE_URL               Another https address of that environment, or any address of
                                                             this machine, which makes the environment a simulator.
     justt:referenceAccountId   none, on purpose             The account of resources that do not set one.
-    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    This stack's share of Justt's 1,000 requests a minute;
-                                                            default 950.
+    justt:requestsPerMinute    JUSTT_REQUESTS_PER_MINUTE    The share of each provider process in Justt's 1,000 requests
+                                                            a minute; default 950.
     justt:timeoutSeconds       JUSTT_TIMEOUT_SECONDS        The time limit of one request; default 30.
     justt:onAmbiguousCreate    JUSTT_ON_AMBIGUOUS_CREATE    `refuse` (default) or `adopt`: what to do if the response to
                                                             a create was lost.

@@ -10,8 +10,9 @@ has another id                               raises an error that names it. Even
                                              nothing, because the engine may have failed to save the id. If the engine
                                              did save it, `read` and `diff` drop the intent. With `--replace` or a taint
                                              the engine calls neither, so the user has to run a refresh first
-the same, but the command ended normally     warns and names it: the engine replaces without calling `diff`, because of
-and `check` gets the recorded inputs         replacement_trigger or replace_with
+has another id, but the command ended        warns and names it: the engine replaces without calling `diff`, because of
+normally and `check` gets the recorded       replacement_trigger or replace_with
+inputs
 has no id                                    waits until the killed run's POST and its grace period have ended, then
                                              resolves it like a create whose response was lost
 belongs to another account                   raises an error that names it, unless the integration is known to be

@@ -53,7 +53,7 @@ SETTINGS = {
         "simulator."
     ),
     "referenceAccountId": "The account of resources that do not set one.",
-    "requestsPerMinute": "This stack's share of Justt's 1,000 requests a minute; default 950.",
+    "requestsPerMinute": "The share of each provider process in Justt's 1,000 requests a minute; default 950.",
     "timeoutSeconds": "The time limit of one request; default 30.",
     "onAmbiguousCreate": "`refuse` (default) or `adopt`: what to do if the response to a create was lost.",
 }
