@@ -44,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Mark the tests whose coverage is measured. The others would take twice as long, and cover no additional line: those
     of the tools, generated and timed ones, and almost all with the engine.
+
+    The tests of the fault table come first, because they wait most of their time: one worker runs them from the
+    beginning, while the others compute.
     """
     cases: Counter[str] = Counter()
     for item in items:
@@ -58,6 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_generated = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_covering and not is_generated and item.nodeid.startswith(("tests/unit/", "tests/host/")):
             item.add_marker("measured")
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/engine/test_faults.py"))
 
 
 @pytest.hookimpl(wrapper=True)
