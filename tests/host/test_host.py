@@ -221,13 +221,13 @@ def test_fifty_waits_starve_no_create(host: Host, simulator: SimulatorServer) ->
 
 @pytest.mark.slow
 def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) -> None:
-    """In each of 20 new hosts, more waits run than the host has workers, and creates still end before any wait.
+    """In each of 50 new hosts, more waits run than the host has workers, and creates still end before any wait.
 
     The checks before them fill the host's queue, as those of a program's resources do. The host's executor then counts
     busy threads as idle ones.
     """
     new = NewIntegration("theirs", "Theirs", "adyen", "HMAC", "", (), None)
-    # The hosts use one key, and send more requests than Justt allows for a key in a minute.
+    # The fifty hosts use one key, and send more requests than Justt allows for a key in a minute.
     simulator.options = dataclasses.replace(simulator.options, requests_per_minute=1_000_000)
     config = {"justt:baseUrl": simulator.base_url, "justt:apiKey": canary("api-key")}
 
@@ -247,7 +247,7 @@ def test_waits_never_starve_creates_after_a_queue(simulator: SimulatorServer) ->
 
     pool = ThreadPoolExecutor(2)
     try:
-        for done in [pool.submit(run, *sizes) for sizes in [("", 24, 8), ("4", 6, 2)] * 10]:
+        for done in [pool.submit(run, *sizes) for sizes in [("", 24, 8), ("4", 6, 2)] * 25]:
             done.result()
     finally:
         pool.shutdown(cancel_futures=True)
